@@ -1,0 +1,152 @@
+"""What can be done with a checkout: ``nox -l`` lists it."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["demo"]
+nox.options.default_venv_backend = "virtualenv"
+
+ROOT = Path(__file__).resolve().parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+MATRIX = [
+    ("3.11", "5.2"),
+    ("3.12", "5.2"),
+    ("3.12", "6.0"),
+    ("3.12", "6.1"),
+    ("3.13", "5.2"),
+    ("3.13", "6.0"),
+    ("3.13", "6.1"),
+]
+NEEDED_BY_TESTS = ("tests", "examples", "pyproject.toml", "README.md", "LICENSE")
+_built: list[Path] = []
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the example site with its runner until Ctrl-C; with CI set, until every kind of run was seen."""
+    session.install(str(wheel(session)))
+    env = {"SHOP_VAR": session.create_tmp()} if os.environ.get("CI") else {}
+    # A running job gets some seconds to end: nox's own patience of half a second would cut that off.
+    session.run("python", "examples/demo.py", env=env, interrupt_timeout=60, terminate_timeout=60)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests on SQLite against the built wheel."""
+    install(session, "test")
+    run_tests(session, "-m", "not browser", *session.posargs)
+
+
+@nox.session
+def postgres(session: nox.Session) -> None:
+    """Run the tests on the PostgreSQL server of this machine."""
+    need_server(session, "PostgreSQL", "127.0.0.1", 5432)
+    install(session, "test", "postgres")
+    run_tests(session, "-m", "not browser", *session.posargs, engine="postgres")
+
+
+@nox.session
+def mariadb(session: nox.Session) -> None:
+    """Run the tests on the MariaDB server of this machine."""
+    need_server(session, "MariaDB", "127.0.0.1", 3306)
+    if not (shutil.which("mysql_config") or shutil.which("mariadb_config")):
+        apt_install(session, "default-libmysqlclient-dev", "build-essential", "pkg-config")
+    install(session, "test", "mariadb")
+    run_tests(session, "-m", "not browser", *session.posargs, engine="mariadb")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Walk the admin in Chromium."""
+    if not (shutil.which("chromium") or shutil.which("google-chrome")):
+        apt_install(session, "chromium")
+    install(session, "test", "browser")
+    session.env["SCREENSHOTS"] = str(ROOT / "examples" / "screenshots")
+    run_tests(session, "-m", "browser", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("python,django", MATRIX, ids=[f"python-{python}-django-{django}" for python, django in MATRIX])
+def matrix(session: nox.Session, django: str) -> None:
+    """Run the quick tests on SQLite with one Python and one Django; a Python that is missing fails only in CI."""
+    install(session, "test")
+    session.install(f"Django~={django}.0")
+    run_tests(session, "-x", "-m", "not browser", "--ignore=tests/acceptance", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style of all Python files."""
+    session.install(*groups("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    session.install(*PROJECT["project"]["dependencies"], *groups("types"))
+    session.run("python", "-m", "mypy")
+
+
+def groups(*names: str) -> tuple[str, ...]:
+    return nox.project.dependency_groups(PROJECT, *names)
+
+
+def wheel(session: nox.Session) -> Path:
+    """Build the wheel, once for all sessions of one call."""
+    if not _built:
+        folder = Path(session.create_tmp()) / "wheel"
+        shutil.rmtree(folder, ignore_errors=True)
+        session.run_install("python", "-m", "pip", "-q", "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+        _built.extend(folder.glob("*.whl"))
+    return _built[0]
+
+
+def install(session: nox.Session, *names: str) -> None:
+    session.install("--force-reinstall", "--no-deps", str(wheel(session)))
+    session.install(str(wheel(session)), *groups(*names))
+
+
+def run_tests(session: nox.Session, *arguments: str, engine: str = "sqlite") -> None:
+    """Run pytest where there are the tests but no checkout, so that the package can only be the installed one."""
+    place = Path(session.create_tmp()) / "place"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    for name in NEEDED_BY_TESTS:
+        copy(ROOT / name, place / name)
+    session.chdir(place)
+    check = "import pathlib, scheduler_bridge as it; assert 'site-packages' in pathlib.Path(it.__file__).parts, it"
+    session.run("python", "-c", check)
+    env = {"DATABASE_ENGINE": engine}
+    if engine != "sqlite":
+        env["DATABASE_NAME"] = os.environ.get("DATABASE_NAME", "scheduler_bridge_nox")
+    session.run("python", "-m", "pytest", "-q", "--durations=10", *arguments, env=env)
+
+
+def copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "var"))
+    else:
+        shutil.copy2(source, target)
+
+
+def need_server(session: nox.Session, name: str, host: str, port: int) -> None:
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+    except OSError as error:
+        session.skip(f"no {name} server answers on {host}:{port} ({error})")
+
+
+def apt_install(session: nox.Session, *packages: str) -> None:
+    """Install Debian's packages; for those who may not, say which ones are missing."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        session.error(f"install these packages first: {' '.join(packages)}")
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    session.run_install("apt-get", "-qq", "update", external=True, env=env)
+    session.run_install("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages, external=True, env=env)
