@@ -1,0 +1,233 @@
+"""The ``SCHEDULER_BRIDGE`` setting, read once into a frozen object; every default lives here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta, tzinfo
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+from .exceptions import ConfigurationError
+
+
+class Unset:
+    """The mark of a value that nobody gave; ``None`` is a value of its own (no timeout)."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final = Unset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsOverride:
+    """What ``OVERRIDES`` says of one job; a key that is not there is ``UNSET``."""
+
+    trigger: Any = UNSET
+    interval: Any = UNSET
+    times: Any = UNSET
+    enabled: bool | Unset = UNSET
+    timeout: timedelta | None | Unset = UNSET
+    notify_on_success: bool | Unset = UNSET
+    args: tuple[str, ...] | Unset = UNSET
+
+
+OVERRIDE_KEYS: Final = tuple(item.name for item in fields(SettingsOverride))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The effective settings of scheduler_bridge."""
+
+    overrides: Mapping[str, SettingsOverride] = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
+    from_email: str = ""
+    time_zone: tzinfo = ZoneInfo("UTC")
+    timeout: timedelta | None = timedelta(minutes=2)
+    kill_after: timedelta = timedelta(seconds=5)
+    # How long a stopping runner lets the current run go on; TimeoutStopSec of the unit must exceed it.
+    stop_grace: timedelta = timedelta(seconds=30)
+    output_limit: int = 1024 * 1024  # bytes
+    history_age: timedelta = timedelta(days=90)
+    history_keep: int = 20  # newest runs of each job that are never pruned
+    database: str = "default"
+    site_url: str = ""  # "https://www.example.com", for links in mails
+
+
+KEYS: Final = tuple(item.name.upper() for item in fields(Settings))
+
+
+def load() -> Settings:
+    """Give the settings in force.
+
+    Raises:
+        ConfigurationError: a key is unknown or a value cannot be used.
+    """
+    return _load()
+
+
+@cache
+def _load() -> Settings:
+    given = raw()
+    found = problems(given)
+    if found:
+        raise ConfigurationError("SCHEDULER_BRIDGE: " + "; ".join(found))
+    values: dict[str, Any] = {
+        "notify": project_admins(),
+        "from_email": django_settings.SERVER_EMAIL,
+        "time_zone": ZoneInfo(django_settings.TIME_ZONE or "UTC"),
+    }
+    for key, value in given.items():
+        values[key.lower()] = _CONVERT.get(key, _same)(value)
+    return Settings(**values)
+
+
+def raw() -> Mapping[str, Any]:
+    """Give the dict as the project wrote it; empty where it wrote none."""
+    return getattr(django_settings, "SCHEDULER_BRIDGE", None) or {}
+
+
+def project_admins() -> tuple[str, ...]:
+    """Give the addresses in ``ADMINS``, which holds addresses or, before Django 6, (name, address) pairs."""
+    return tuple(entry if isinstance(entry, str) else entry[1] for entry in django_settings.ADMINS)
+
+
+def problems(given: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with a settings dict, one sentence each; empty when nothing is."""
+    if not isinstance(given, Mapping):
+        return [f"expected a dict, got: {given!r}"]
+    found = [f"unknown key {key!r}, expected one of {', '.join(KEYS)}" for key in given if key not in KEYS]
+    for key, (accepts, expected) in _EXPECTED.items():
+        if key in given and not accepts(given[key]):
+            found.append(f"{key}: expected {expected}, got: {given[key]!r}")
+    overrides = given.get("OVERRIDES", {})
+    if isinstance(overrides, Mapping):
+        for name, value in overrides.items():
+            found += [f"OVERRIDES[{name!r}]: {text}" for text in override_problems(value)]
+    return found
+
+
+def override_problems(value: Any) -> list[str]:
+    """Say what is wrong with the entry of one job in ``OVERRIDES``, leaving intervals and times to their parser."""
+    if not isinstance(value, Mapping):
+        return [] if is_trigger(value) else [f"expected a dict or a trigger object, got: {value!r}"]
+    found = [
+        f"unknown key {key!r}, expected one of {', '.join(OVERRIDE_KEYS)}" for key in value if key not in OVERRIDE_KEYS
+    ]
+    if len([key for key in ("trigger", "interval", "times") if value.get(key) is not None]) > 1:
+        found.append("expected only one of trigger, interval and times")
+    for key, (accepts, expected) in _OVERRIDE_EXPECTED.items():
+        if key in value and not accepts(value[key]):
+            found.append(f"{key}: expected {expected}, got: {value[key]!r}")
+    return found
+
+
+def is_trigger(value: object) -> bool:
+    """Tell whether this object can say fire times as APScheduler's triggers do."""
+    return callable(getattr(value, "get_next_fire_time", None))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _zone(value: str | tzinfo) -> tzinfo:
+    return ZoneInfo(value) if isinstance(value, str) else value
+
+
+def _is_zone(value: object) -> bool:
+    if not isinstance(value, str):
+        return isinstance(value, tzinfo)
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        return False
+    return True
+
+
+def _override(value: Any) -> SettingsOverride:
+    if not isinstance(value, Mapping):
+        return SettingsOverride(trigger=value)
+    args = value.get("args", UNSET)
+    return SettingsOverride(**{**value, "args": args if isinstance(args, Unset) else tuple(args)})
+
+
+def _overrides(value: Mapping[str, Any]) -> Mapping[str, SettingsOverride]:
+    return MappingProxyType({name: _override(entry) for name, entry in value.items()})
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, timedelta) and value > timedelta(0)
+
+
+def _is_limit(value: object) -> bool:
+    return value is None or _is_positive(value)
+
+
+def _is_span(value: object) -> bool:
+    return isinstance(value, timedelta) and value >= timedelta(0)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_Test = Callable[[Any], bool]
+_EXPECTED: Final[Mapping[str, tuple[_Test, str]]] = {
+    "OVERRIDES": (_is_mapping, "a dict of job names"),
+    "NOTIFY": (_is_texts, "a list of addresses"),
+    "FROM_EMAIL": (_is_text, "an address"),
+    "TIME_ZONE": (_is_zone, "the name of a time zone"),
+    "TIMEOUT": (_is_limit, "a positive timedelta or None"),
+    "KILL_AFTER": (_is_span, "a timedelta"),
+    "STOP_GRACE": (_is_span, "a timedelta"),
+    "OUTPUT_LIMIT": (_is_count, "a number of bytes"),
+    "HISTORY_AGE": (_is_span, "a timedelta"),
+    "HISTORY_KEEP": (_is_count, "a number of runs"),
+    "DATABASE": (_is_text, "the alias of a database"),
+    "SITE_URL": (_is_text, "an address such as https://www.example.com"),
+}
+_OVERRIDE_EXPECTED: Final[Mapping[str, tuple[_Test, str]]] = {
+    "trigger": (is_trigger, "a trigger object"),
+    "enabled": (_is_bool, "True or False"),
+    "timeout": (_is_limit, "a positive timedelta or None"),
+    "notify_on_success": (_is_bool, "True or False"),
+    "args": (_is_texts, "a list of texts, as on a command line"),
+}
+_CONVERT: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "OVERRIDES": _overrides,
+    "NOTIFY": tuple,
+    "TIME_ZONE": _zone,
+}
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting in {"SCHEDULER_BRIDGE", "ADMINS", "SERVER_EMAIL", "TIME_ZONE"}:
+        _load.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="scheduler_bridge.conf")

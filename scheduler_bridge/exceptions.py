@@ -1,0 +1,35 @@
+"""The errors of scheduler_bridge: one base and its few children."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class SchedulerBridgeError(Exception):
+    """The base of every error raised here; not raised itself."""
+
+
+class SkipRun(SchedulerBridgeError):
+    """Raised by a job's ``should_run`` to skip this run and say why in one line."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ConfigurationError(SchedulerBridgeError, ImproperlyConfigured):
+    """A value of the ``SCHEDULER_BRIDGE`` setting cannot be used."""
+
+
+class ScheduleError(SchedulerBridgeError, ValueError):
+    """An interval or a time of day cannot be used; the text says what was expected and what came."""
+
+
+class UnknownJob(SchedulerBridgeError, LookupError):
+    """No job has this name."""
+
+
+class JobDisabled(SchedulerBridgeError):
+    """A run was asked for by hand, but the job is disabled and the run not forced."""
+
+
+class LeaseLost(SchedulerBridgeError):
+    """Another process holds the lease now: nothing may be started or recorded by this one."""
