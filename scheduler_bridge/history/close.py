@@ -1,0 +1,102 @@
+"""Recording how a run ended, once."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+
+from ..execution.outcome import Outcome
+from ..models import FAILURES, Run, Status
+from .firing import Queued
+from .queue import as_queued, chain
+from .rows import one_line, report_columns, runs, settle_ledger, using
+
+logger = logging.getLogger("scheduler_bridge")
+# What is kept of an output that the database refuses for its text, the largest that any packet limit lets pass.
+REFUSED_LIMIT: Final = 64 * 1024
+
+
+def show_output(run_id: int, output: str) -> None:
+    """Make what a run has printed so far readable; a row that refuses it gets the whole text at the end."""
+    try:
+        runs().filter(pk=run_id, status=Status.RUNNING).update(output=output)
+    except (DatabaseError, InterfaceError, ValueError) as error:
+        logger.debug("live output not written", extra={"run": run_id, "reason": str(error)})
+
+
+def close(run: Run, outcome: Outcome, now: datetime, *, next_jobs: Sequence[str], mail: bool) -> tuple[Queued, ...]:
+    """Record how a run ended, once, and queue the runs that follow it, in one transaction.
+
+    An output that the database refuses is kept in a plainer, shorter form, so that the outcome is never lost for it.
+    """
+    try:
+        return _close(run, outcome, outcome.output, now, next_jobs, mail)
+    except (OperationalError, InterfaceError) as error:
+        if not _is_refusal(error):
+            raise
+    except (DatabaseError, ValueError) as error:
+        logger.warning("output refused by the database", extra={"run": run.pk, "reason": str(error)})
+    return _close(run, outcome, _plain(outcome.output), now, next_jobs, mail)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Tell a text that MariaDB refuses (1153: packet too large) from a database that is gone."""
+    return bool(error.args) and error.args[0] in {1153, 1366}
+
+
+def _plain(output: str) -> str:
+    text = output.encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")
+    return text if len(text) <= REFUSED_LIMIT else f"{text[: REFUSED_LIMIT // 2]}\n[…]\n{text[-REFUSED_LIMIT // 2 :]}"
+
+
+def _close(
+    run: Run, outcome: Outcome, output: str, now: datetime, next_jobs: Sequence[str], mail: bool
+) -> tuple[Queued, ...]:
+    with transaction.atomic(using=using()):
+        closed = (
+            runs()
+            .filter(pk=run.pk, status=Status.RUNNING)
+            .update(
+                status=outcome.status,
+                finished_at=now,
+                exit_code=outcome.exit_code,
+                output=output,
+                reason=one_line(outcome.reason),
+                warning="\n".join(outcome.warnings),
+                **report_columns(mail, now),
+            )
+        )
+        if closed:
+            chain(run, next_jobs, now)
+            settle_ledger(run, outcome.status, outcome.reason, now)
+    return tuple(
+        as_queued(row) for row in runs().filter(parent=run, status=Status.QUEUED).select_related("job").order_by("id")
+    )
+
+
+def open_runs() -> list[Run]:
+    """Give the runs that claim to be running."""
+    return list(runs().filter(status=Status.RUNNING).select_related("job").defer("output"))
+
+
+def abandon(run: Run, reason: str, now: datetime, *, ended: Iterable[str] = ()) -> bool:
+    """Close a run whose process is gone, and owe a report about it; False when it was closed already."""
+    with transaction.atomic(using=using()):
+        values = {
+            "status": Status.ABANDONED,
+            "finished_at": now,
+            "reason": one_line(reason),
+            "warning": "\n".join(ended),
+            **report_columns(True, now),
+        }
+        closed = runs().filter(pk=run.pk, status=Status.RUNNING).update(**values)
+        if closed:
+            settle_ledger(run, Status.ABANDONED, reason, now)
+    return bool(closed)
+
+
+def is_failure(status: str) -> bool:
+    """Tell whether a run that ended so is reported."""
+    return status in FAILURES

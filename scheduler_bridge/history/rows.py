@@ -1,0 +1,39 @@
+"""The rows of Run, and what every writer of them shares."""
+
+from datetime import datetime
+from typing import Final
+
+from django.db.models import QuerySet
+
+from .. import conf, ledger
+from ..models import Report, Run, Status
+from .firing import Firing
+
+REASON_LIMIT: Final = 500  # characters of the column
+
+
+def using() -> str:
+    return conf.load().database
+
+
+def runs() -> QuerySet[Run]:
+    return Run.objects.using(using())
+
+
+def one_line(text: str) -> str:
+    """Give the text as one line that fits the column."""
+    return " ".join(text.split())[:REASON_LIMIT]
+
+
+def claim_key(firing: Firing) -> str:
+    return f"{firing.job_id}@{firing.fire_time:%Y%m%dT%H%M%S.%f}"
+
+
+def report_columns(mail: bool, now: datetime) -> dict[str, object]:
+    return {"report": Report.DUE, "report_at": now} if mail else {}
+
+
+def settle_ledger(run: Run, status: Status, reason: str, now: datetime) -> None:
+    error = None if status == Status.SUCCEEDED else reason or status.value
+    started = run.started_at or now
+    ledger.finish(run.job.name, run.scheduled_for, error=error, started=started, now=now, using=using())
