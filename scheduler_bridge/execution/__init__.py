@@ -1,0 +1,1 @@
+"""How the code of a job is executed, and what comes back."""

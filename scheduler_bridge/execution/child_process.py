@@ -1,0 +1,259 @@
+"""Executes a command in a process of its own, under a supervisor, and drains its output while it runs."""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from ..models import Status
+from ..schedules import interval_words
+from . import supervisor
+from .outcome import Outcome
+from .output import Capture
+
+MARKER: Final = "SCHEDULER_BRIDGE_RUN"
+# By these systemd speaks with the runner alone (sd_notify(3)).
+PRIVATE: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
+CHUNK: Final = 64 * 1024  # bytes, the size of a pipe
+LOOK_EVERY: Final = 0.2  # seconds between two questions whether to stop
+SHOW_EVERY: Final = 0.5  # seconds between two updates of the live output
+DRAIN: Final = 1.0  # seconds for what is still in the pipe after the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """One external run."""
+
+    command: str
+    args: tuple[str, ...]
+    timeout: timedelta | None
+    kill_after: timedelta
+    output_limit: int  # bytes
+    marker: str
+    skip_checks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """The wish that a run ends before its time, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launcher:
+    """How this process was started, so that its children are started likewise, whatever a job changes later."""
+
+    head: tuple[str, ...]  # interpreter, its flags, and the project's way to run a command
+    cwd: str
+    environment: Mapping[str, str]
+
+    @classmethod
+    def from_process(cls) -> "Launcher":
+        """Note how this process was started."""
+        # The flags -X, -W, -B and their like do not pass to a child by themselves.
+        flags = vars(subprocess)["_args_from_interpreter_flags"]()
+        path = [os.path.abspath(sys.path[0] or os.curdir), os.environ.get("PYTHONPATH", "")]
+        environment = {
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONUTF8": "1",
+            "NO_COLOR": "1",
+            **{name: value for name, value in os.environ.items() if name not in PRIVATE},
+            "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        }
+        return cls(head=(sys.executable, *flags, *_way_in()), cwd=os.getcwd(), environment=environment)
+
+
+def _way_in() -> tuple[str, ...]:
+    """Give the project's own manage.py, which may do more than Django's, or Django's own way in."""
+    script = Path(sys.argv[0])
+    try:
+        text = script.read_text(errors="replace") if script.is_file() else ""
+        if "execute_from_command_line" in text and script.name != "__main__.py":
+            return (str(script.resolve()),)
+    except OSError:
+        pass
+    return ("-m", "django")
+
+
+def run(
+    spec: ChildSpec,
+    launcher: Launcher,
+    *,
+    on_output: Callable[[str], None],
+    stop: Callable[[], StopRequest | None],
+) -> Outcome:
+    """Execute a command under a supervisor and say how it ended.
+
+    Args:
+        on_output: is given what was printed so far, about twice a second while that grows.
+        stop: is asked several times a second whether the run must end now.
+    """
+    command = [*launcher.head, spec.command, *(["--skip-checks"] if spec.skip_checks else []), *spec.args]
+    try:
+        if any("\0" in word for word in command):
+            raise ValueError(f"expected arguments without NUL, got: {list(spec.args)!r}")
+        return _Supervised(spec, launcher, command).follow(on_output, stop)
+    except (OSError, ValueError) as error:
+        text = f"{type(error).__name__}: {error}"
+        return Outcome(status=Status.FAILED, exit_code=None, output=f"{text}\n", reason=f"not started: {text}")
+
+
+def sweep(markers: Collection[str]) -> tuple[str, ...]:
+    """End every process of this user that carries one of these marks, and say which they were."""
+    found = [process for process in psutil.process_iter() if _mark(process) in markers]
+    ended: dict[int, str] = {}
+    for process in found:
+        supervisor.send(process, signal.SIGTERM, ended)
+    for process in psutil.wait_procs(found, timeout=2)[1]:
+        supervisor.send(process, signal.SIGKILL, ended)
+    psutil.wait_procs(found, timeout=2)
+    return tuple(ended.values())
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        mark: str | None = process.environ().get(MARKER)
+    except (psutil.Error, OSError):  # of another user, or gone
+        return None
+    return mark
+
+
+class _Supervised:
+    """A running supervisor, the pipes to it, and what came out of them."""
+
+    def __init__(self, spec: ChildSpec, launcher: Launcher, command: list[str]) -> None:
+        self._spec = spec
+        self.capture = Capture(spec.output_limit)
+        self._request: StopRequest | None = None
+        self._status = bytearray()
+        self._shown, self._shown_at = 0, time.monotonic()
+        self._output, output = os.pipe()
+        self._report, report = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", supervisor.__file__, str(report)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=[report],
+                cwd=launcher.cwd if os.path.isdir(launcher.cwd) else "/",
+                env={**launcher.environment, MARKER: spec.marker},
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._output)
+            os.close(self._report)
+            raise
+        finally:
+            os.close(output)
+            os.close(report)
+        self._tell(
+            {
+                "command": command,
+                "cwd": launcher.cwd,
+                "timeout": None if spec.timeout is None else spec.timeout.total_seconds(),
+                "kill_after": spec.kill_after.total_seconds(),
+            }
+        )
+
+    def follow(self, on_output: Callable[[str], None], stop: Callable[[], StopRequest | None]) -> Outcome:
+        """Drain until the supervisor has reported, then for a moment more."""
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._output, selectors.EVENT_READ)
+                selector.register(self._report, selectors.EVENT_READ)
+                while self._report in selector.get_map():
+                    self._read(selector, LOOK_EVERY)
+                    self._obey(stop())
+                    self._show(on_output)
+                deadline = time.monotonic() + DRAIN
+                while self._output in selector.get_map() and time.monotonic() < deadline:
+                    self._read(selector, deadline - time.monotonic())
+            self._process.wait()
+        finally:
+            self._close()
+        return self._outcome()
+
+    def _read(self, selector: selectors.BaseSelector, timeout: float) -> None:
+        for key, _mask in selector.select(max(0.0, timeout)):
+            data = os.read(key.fd, CHUNK)
+            if not data:
+                selector.unregister(key.fd)
+            elif key.fd == self._output:
+                self.capture.write(data)
+            else:
+                self._status += data
+
+    def _obey(self, request: StopRequest | None) -> None:
+        if request is not None and self._request is None:
+            self._request = request
+            self._tell("stop")
+
+    def _show(self, on_output: Callable[[str], None]) -> None:
+        if self.capture.version != self._shown and time.monotonic() - self._shown_at >= SHOW_EVERY:
+            self._shown, self._shown_at = self.capture.version, time.monotonic()
+            on_output(self.capture.text())
+
+    def _tell(self, message: Any) -> None:
+        pipe = self._process.stdin
+        if pipe is None:
+            return
+        try:
+            pipe.write(json.dumps(message).encode() + b"\n")
+            pipe.flush()
+        except BrokenPipeError:
+            return  # it has ended; its report says how
+
+    def _close(self) -> None:
+        os.close(self._output)
+        os.close(self._report)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _outcome(self) -> Outcome:
+        if not self._status:
+            return self._lost()
+        report = json.loads(self._status)
+        code: int | None = report["code"]
+        for line in report["ended"]:
+            self.capture.write(f"\n[ended: {line}]".encode("utf-8", "backslashreplace"))
+        status, reason = self._verdict(report["why"], code)
+        return Outcome(status=status, exit_code=code, output=self.capture.text(), reason=reason)
+
+    def _verdict(self, why: str, code: int | None) -> tuple[Status, str]:
+        if why == "timeout" and self._spec.timeout is not None:
+            return Status.TIMED_OUT, f"no end within {interval_words(self._spec.timeout) or self._spec.timeout}"
+        if why:
+            return Status.CANCELLED, self._request.reason if self._request else "its supervisor was told to stop"
+        if code == 0:
+            return Status.SUCCEEDED, ""
+        return Status.FAILED, _failure(code, self.capture.text())
+
+    def _lost(self) -> Outcome:
+        """Say what is known when the supervisor was killed, and end what it left."""
+        for line in sweep([self._spec.marker]):
+            self.capture.write(f"\n[ended: {line}]".encode("utf-8", "backslashreplace"))
+        code = self._process.returncode
+        reason = f"its supervisor ended without a report ({_failure(code, '')})"
+        return Outcome(status=Status.FAILED, exit_code=None, output=self.capture.text(), reason=reason)
+
+
+def _failure(code: int | None, output: str) -> str:
+    if code is not None and code < 0:
+        try:
+            return f"killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"killed by signal {-code}"
+    lines = [line for line in output.splitlines() if line.strip() and not line.startswith("[ended: ")]
+    return f"exit code {code}: {lines[-1].strip()[:200]}" if lines else f"exit code {code}"

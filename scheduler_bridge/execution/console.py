@@ -1,0 +1,110 @@
+"""Where print, sys.stderr and console logging go: to the job of the thread that writes, or to the console."""
+
+import io
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TextIO
+
+from .output import Capture
+
+_captures: Final[dict[int, Capture]] = {}  # by the identity of the thread
+
+
+class Router(io.TextIOBase):
+    """A stand-in for sys.stdout or sys.stderr that asks each time which thread writes."""
+
+    def __init__(self, console: TextIO) -> None:
+        self.console = console
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def write(self, text: str) -> int:
+        capture = _captures.get(threading.get_ident())
+        if capture is None:
+            return self.console.write(text)
+        capture.write(text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def flush(self) -> None:
+        if threading.get_ident() not in _captures and not self.console.closed:
+            self.console.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return threading.get_ident() not in _captures and self.console.isatty()
+
+    def fileno(self) -> int:
+        return self.console.fileno()
+
+
+def install() -> None:
+    """Put the routers in place, for the life of the process; handlers that log to the console go through them."""
+    if isinstance(sys.stdout, Router):
+        return
+    streams = {id(sys.stdout): Router(sys.stdout), id(sys.stderr): Router(sys.stderr)}
+    sys.stdout, sys.stderr = streams[id(sys.stdout)], streams[id(sys.stderr)]
+    for handler in _stream_handlers():
+        router = streams.get(id(handler.stream))
+        if router is not None:
+            handler.setStream(router)
+    _follow_threads()
+
+
+def uninstall() -> None:
+    """Put the console back."""
+    for handler in _stream_handlers():
+        if isinstance(handler.stream, Router):
+            handler.setStream(handler.stream.console)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, Router):
+            setattr(sys, name, stream.console)
+
+
+@contextmanager
+def captured(capture: Capture) -> Iterator[None]:
+    """Send what this thread writes, and the threads it starts, to this capture."""
+    _captures[threading.get_ident()] = capture
+    try:
+        yield
+    finally:
+        del _captures[threading.get_ident()]
+
+
+def _stream_handlers() -> Iterator["logging.StreamHandler[Any]"]:
+    loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
+    for logger in loggers:
+        for handler in logger.handlers:
+            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+                yield handler
+
+
+def _follow_threads() -> None:
+    """Let a thread inherit the capture of the thread that starts it."""
+    _patch(threading.Thread, "start", _start_following)
+
+
+_start: Final = threading.Thread.start
+
+
+def _start_following(self: threading.Thread) -> None:
+    capture = _captures.get(threading.get_ident())
+    if capture is not None:
+        _patch(self, "run", partial(_run_captured, capture, self.run))
+    _start(self)
+
+
+def _run_captured(capture: Capture, run: Callable[[], None]) -> None:
+    with captured(capture):
+        run()
+
+
+def _patch(owner: object, name: str, function: Callable[..., None]) -> None:
+    setattr(owner, name, function)

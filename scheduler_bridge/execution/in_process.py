@@ -1,0 +1,48 @@
+"""Executes a command in the runner's own process, on the calling thread and its database connection."""
+
+from collections.abc import Sequence
+
+from django.core.management import load_command_class
+from django.core.management.base import CommandError
+
+from ..models import Status
+from . import console
+from .exit_code import exit_code
+from .outcome import Outcome
+from .output import Capture
+
+
+def run(command: str, app: str, args: Sequence[str], capture: Capture) -> Outcome:
+    """Execute a new instance of this command and say how it ended; whatever it raises is an outcome."""
+    try:
+        with console.captured(capture):
+            _execute(command, app, args)
+    except BaseException as error:  # the code of a job may raise anything, and the runner goes on
+        return _outcome(error, capture)
+    return _outcome(None, capture)
+
+
+def _execute(command: str, app: str, args: Sequence[str]) -> None:
+    instance = load_command_class(app, command)
+    options = vars(instance.create_parser("manage.py", command).parse_args(list(args)))
+    words = options.pop("args", ())
+    instance.execute(*words, **{**options, "skip_checks": True, "no_color": True})
+
+
+def _outcome(error: BaseException | None, capture: Capture) -> Outcome:
+    code, text = exit_code(error)
+    capture.write(text.encode("utf-8", "backslashreplace"))
+    return Outcome(
+        status=Status.SUCCEEDED if code == 0 else Status.FAILED,
+        exit_code=code,
+        output=capture.text(),
+        reason=_reason(error, code) if code else "",
+    )
+
+
+def _reason(error: BaseException | None, code: int) -> str:
+    if isinstance(error, SystemExit):
+        return f"exit code {code}" if isinstance(error.code, int) else f"{error.code}"
+    if isinstance(error, CommandError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,219 @@
+"""What an internal job finds, and finds left behind it: looked at before, put back after, named where it differs."""
+
+import decimal
+import locale
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import connections
+from django.utils import timezone, translation
+
+from ..connection import drop
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of the process or the thread that a job may change."""
+
+    name: str
+    look: Callable[[], Any]
+    put_back: Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How everything was before a job."""
+
+    pid: int
+    values: tuple[Any, ...]
+    atomic: frozenset[str]  # aliases that were inside a transaction already
+    threads: frozenset[int | None]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _put_environment(values: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(values)
+    time.tzset()
+
+
+def _put_argv(values: list[str]) -> None:
+    sys.argv = list(values)
+
+
+def _put_path(values: list[str]) -> None:
+    sys.path = list(values)
+
+
+def _signals() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in sorted(signal.valid_signals())}
+
+
+def _put_signals(values: dict[int, Any]) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread may, and so only it can have changed them
+    for number, handler in values.items():
+        if signal.getsignal(number) != handler and handler is not None:
+            signal.signal(number, handler)
+
+
+def _filters() -> list[Any]:
+    return list(warnings.filters)
+
+
+def _put_filters(values: list[Any]) -> None:
+    vars(warnings)["filters"][:] = values
+    getattr(warnings, "_filters_mutated", lambda: None)()
+
+
+def _logging() -> tuple[int, int, list[logging.Handler]]:
+    return logging.root.manager.disable, logging.root.level, list(logging.root.handlers)
+
+
+def _put_logging(values: tuple[int, int, list[logging.Handler]]) -> None:
+    logging.disable(values[0])
+    logging.root.setLevel(values[1])
+    logging.root.handlers[:] = values[2]
+
+
+def _put_language(language: str | None) -> None:
+    if language is None:
+        translation.deactivate_all()
+    else:
+        translation.activate(language)
+
+
+def _put_zone(name: str) -> None:
+    timezone.deactivate()
+    if timezone.get_current_timezone_name() != name:
+        timezone.activate(name)
+
+
+def _put_streams(streams: tuple[Any, Any, Any]) -> None:
+    sys.stdout, sys.stderr, sys.stdin = streams
+
+
+ITEMS: Final = (
+    Item("the working directory", os.getcwd, os.chdir),
+    Item("the environment", lambda: dict(os.environ), _put_environment),
+    Item("the umask", _umask, os.umask),
+    Item("sys.argv", lambda: list(sys.argv), _put_argv),
+    Item("sys.path", lambda: list(sys.path), _put_path),
+    Item("sys.stdout or sys.stderr", lambda: (sys.stdout, sys.stderr, sys.stdin), _put_streams),
+    Item("signal handlers", _signals, _put_signals),
+    Item("warning filters", _filters, _put_filters),
+    Item("logging", _logging, _put_logging),
+    Item("the language", translation.get_language, _put_language),
+    Item("the time zone", timezone.get_current_timezone_name, _put_zone),
+    Item("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda value: locale.setlocale(locale.LC_ALL, value)),
+    Item("the decimal context", lambda: decimal.getcontext().copy(), decimal.setcontext),
+    Item("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    Item("the socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    Item("sys.excepthook", lambda: sys.excepthook, lambda value: setattr(sys, "excepthook", value)),
+)
+
+
+def snapshot() -> Room:
+    """Look at everything before a job."""
+    return Room(
+        pid=os.getpid(),
+        values=tuple(item.look() for item in ITEMS),
+        atomic=frozenset(one.alias for one in connections.all(initialized_only=True) if one.in_atomic_block),
+        threads=frozenset(thread.ident for thread in threading.enumerate()),
+    )
+
+
+def restore(room: Room) -> tuple[str, ...]:
+    """Put everything back and name what was left behind, one sentence each.
+
+    A forked copy of the runner that came back from a job ends here: it must not go on as a second one.
+    """
+    if os.getpid() != room.pid:
+        os._exit(0)
+    found = [text for connection in connections.all(initialized_only=True) for text in _heal(connection, room)]
+    for item, before in zip(ITEMS, room.values, strict=True):
+        found += _put_back(item, before)
+    left = [thread.name for thread in threading.enumerate() if thread.ident not in room.threads]
+    if left:
+        found.append(f"threads go on: {', '.join(left)}")
+    return tuple(found)
+
+
+def _put_back(item: Item, before: Any) -> list[str]:
+    try:
+        after = item.look()
+    except OSError:  # a working directory that was deleted
+        after = None
+    if _same(after, before):
+        return []
+    item.put_back(before)
+    return [f"{item.name} was changed and is put back"]
+
+
+def _same(after: Any, before: Any) -> bool:
+    if isinstance(before, decimal.Context) and isinstance(after, decimal.Context):
+        return (after.prec, after.rounding, after.traps) == (before.prec, before.rounding, before.traps)
+    return bool(after == before)
+
+
+def _heal(connection: Any, room: Room) -> list[str]:
+    """Close a connection that is not clean; a new one is opened when it is next needed."""
+    if connection.alias in room.atomic or connection.connection is None:
+        return []
+    found = _dirt(connection)
+    if found:
+        _renew(connection)
+    return [f"database {connection.alias}: {text}" for text in found]
+
+
+def _renew(connection: Any) -> None:
+    """Close a connection whatever state it is in; inside a block Django would only mark it as closed."""
+    connection.execute_wrappers.clear()
+    connection.run_on_commit = []
+    connection.in_atomic_block = False
+    connection.savepoint_ids = []
+    connection.atomic_blocks = []
+    connection.needs_rollback = False
+    connection.closed_in_transaction = False
+    drop(connection.alias)
+    if connection.connection is not None:  # SQLite in memory: to close it would be to lose it
+        connection.connection.rollback()
+        connection.set_autocommit(True)
+
+
+def _dirt(connection: Any) -> list[str]:
+    found = []
+    if connection.in_atomic_block:
+        found.append("a transaction was left open and is rolled back")
+    elif not connection.autocommit:
+        found.append("autocommit was left off, what was not committed is rolled back")
+    elif _is_in_transaction(connection):
+        found.append("a transaction of the driver was left open and is rolled back")
+    if connection.execute_wrappers:
+        found.append("execute wrappers were left behind and are removed")
+    if not found and not connection.is_usable():
+        found.append("the connection was left unusable and is replaced")
+    return found
+
+
+def _is_in_transaction(connection: Any) -> bool:
+    raw = connection.connection
+    if connection.vendor == "sqlite":
+        return bool(raw.in_transaction)
+    info = getattr(raw, "info", None)
+    status = getattr(info, "transaction_status", 0)
+    return connection.vendor == "postgresql" and int(status) != 0

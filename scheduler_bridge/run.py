@@ -1,0 +1,246 @@
+"""One run end to end, as a line of small steps: gate, should_run, claim, execute, close."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from django.db import InterfaceError, OperationalError
+
+from . import chain, conf, connection, discovery, history, registry
+from .exceptions import SkipRun
+from .execution import child_process, in_process, room
+from .execution.child_process import ChildSpec, Launcher, StopRequest
+from .execution.outcome import Outcome
+from .execution.output import Capture
+from .history import Firing, Queued
+from .lease import Identity
+from .models import Job, Run, Runner, Status
+from .plan import JobPlan
+from .triggers import next_fire
+
+logger = logging.getLogger("scheduler_bridge")
+
+RETRY_PAUSE: Final = 1.0  # seconds between two tries while the database is away
+T = TypeVar("T")
+
+
+class Held(Exception):
+    """The runner is on hold: the firing goes back where it waited."""
+
+
+class Stopped(Exception):
+    """The runner stops: the firing is dropped without a trace and stays due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """What the worker needs for its runs."""
+
+    me: Identity
+    launcher: Launcher
+    stop: Callable[[], StopRequest | None]  # asked while an external run goes on
+    stopping: Callable[[], bool]  # no new run may start
+    entered: Callable[[Run | None, bool], None]  # told which run is going on, and whether it is internal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a run was and what follows it."""
+
+    name: str
+    status: Status
+    reason: str = ""
+    run_id: int | None = None
+    chained: tuple[Queued, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A firing that passed the gate, with what holds for its job at this moment."""
+
+    firing: Firing
+    plan: JobPlan
+    next_run_at: datetime | None
+    forced: bool
+    barred: str  # why it must be skipped; empty when it may run
+
+
+def perform(firing: Firing, place: Workplace) -> Completion | None:
+    """Run one firing; None when there was nothing to do for it any more.
+
+    Raises:
+        Held: the runner is on hold.
+        Stopped: the runner is stopping.
+        LeaseLost: another process is the runner now.
+    """
+    admitted = _persist(lambda: gate(firing, _now()), place)
+    if admitted is None:
+        return None
+    reason = admitted.barred or _ask(admitted)
+    if reason is not None:
+        return _skip(admitted, reason, place)
+    run = _persist(lambda: history.claim(firing, place.me, _now(), admitted.next_run_at), place)
+    if run is None:
+        return None
+    return _finish(admitted, run, _execute(admitted, run, place), place)
+
+
+def gate(firing: Firing, now: datetime) -> Admitted | None:
+    """Look whether this firing may run now; None when its job is no more.
+
+    Raises:
+        Held: the runner is on hold.
+    """
+    using = conf.load().database
+    if Runner.objects.using(using).filter(pk=Runner.ROW, held=True).exists():
+        raise Held
+    row = Job.objects.using(using).filter(pk=firing.job_id).first()
+    if row is None:
+        return None
+    forced = firing.run_id is not None and Run.objects.using(using).filter(pk=firing.run_id, forced=True).exists()
+    plan = registry.plan_of(row)
+    return Admitted(
+        firing=firing,
+        plan=plan,
+        forced=forced,
+        next_run_at=_next(row, plan, firing, now),
+        barred=_bar(row, plan, forced),
+    )
+
+
+def _bar(row: Job, plan: JobPlan, forced: bool) -> str:
+    if row.removed_at is not None:
+        return "the job was removed"
+    return "the job is disabled" if not plan.enabled.value and not forced else ""
+
+
+def _next(row: Job, plan: JobPlan, firing: Firing, now: datetime) -> datetime | None:
+    trigger = registry.trigger_of(plan, row, max(now, firing.fire_time)) if plan.enabled.value else None
+    return next_fire(trigger, max(row.owed_since, firing.fire_time)) if trigger else None
+
+
+def _ask(admitted: Admitted) -> str | None:
+    """Ask the job's should_run: None lets it run, a text skips it and says why.
+
+    An error in the question runs the job, to be safe: a run too many is seen, a run that is missing is not.
+    """
+    question = admitted.plan.definition.should_run
+    if question is None or admitted.forced:
+        return None
+    before = room.snapshot()
+    try:
+        return None if question() else "should_run said no"
+    except SkipRun as answer:
+        return answer.reason or "should_run said no"
+    except BaseException:  # it may even try to leave the process
+        logger.exception("should_run failed, so the job runs", extra={"job": admitted.plan.name})
+        return None
+    finally:
+        _log_dirt(admitted.plan.name, room.restore(before))
+
+
+def _log_dirt(name: str, warnings: tuple[str, ...]) -> None:
+    for text in warnings:
+        logger.warning("%s: should_run left behind: %s", name, text, extra={"job": name})
+
+
+def _skip(admitted: Admitted, reason: str, place: Workplace) -> Completion:
+    firing = admitted.firing
+    _persist(lambda: history.skip(firing, place.me, reason, _now(), admitted.next_run_at), place)
+    logger.debug("job %s skipped: %s", firing.name, reason, extra={"job": firing.name, "status": "skipped"})
+    return Completion(name=firing.name, status=Status.SKIPPED, reason=reason, run_id=firing.run_id)
+
+
+def _execute(admitted: Admitted, run: Run, place: Workplace) -> Outcome:
+    definition = admitted.plan.definition
+    _log("started", admitted.firing.name, run, run.started_at)
+    place.entered(run, definition.internal)
+    try:
+        if definition.internal:
+            return _inside(admitted.plan)
+        return child_process.run(
+            _spec(admitted.plan, run),
+            place.launcher,
+            on_output=lambda text: history.show_output(run.pk, text),
+            stop=place.stop,
+        )
+    finally:
+        place.entered(None, False)
+
+
+def _inside(plan: JobPlan) -> Outcome:
+    before = room.snapshot()
+    capture = Capture(conf.load().output_limit)
+    outcome = in_process.run(plan.definition.command, plan.definition.app, plan.args.value, capture)
+    return replace(outcome, warnings=(*outcome.warnings, *room.restore(before)))
+
+
+def _spec(plan: JobPlan, run: Run) -> ChildSpec:
+    settings = conf.load()
+    return ChildSpec(
+        command=plan.definition.command,
+        args=plan.args.value,
+        timeout=plan.timeout.value,
+        kill_after=settings.kill_after,
+        output_limit=settings.output_limit,
+        marker=run.marker,
+        skip_checks=plan.definition.skips_checks,
+    )
+
+
+def _finish(admitted: Admitted, run: Run, outcome: Outcome, place: Workplace) -> Completion:
+    plan, name = admitted.plan, admitted.firing.name
+    next_jobs = chain.followers(plan, outcome.status, discovery.discover().resolve)
+    mail = history.is_failure(outcome.status) or (outcome.status == Status.SUCCEEDED and plan.notify_on_success.value)
+    finished = _now()
+    run.job.name = name
+    chained = _persist(
+        lambda: history.close(run, outcome, finished, next_jobs=next_jobs, mail=mail), place, until_written=True
+    )
+    _log(outcome.status.value, name, run, finished, outcome.reason)
+    return Completion(name=name, status=outcome.status, reason=outcome.reason, run_id=run.pk, chained=chained)
+
+
+def _log(word: str, name: str, run: Run, moment: datetime | None, reason: str = "") -> None:
+    seconds = (moment - run.started_at).total_seconds() if moment and run.started_at else 0.0
+    level = logging.WARNING if word in {"failed", "timed_out"} else logging.INFO
+    logger.log(
+        level,
+        "job %s run %s %s (due %s, %.1f s)%s",
+        name,
+        run.pk,
+        word,
+        run.scheduled_for.isoformat(timespec="seconds"),
+        seconds,
+        f": {reason}" if reason else "",
+        extra={"job": name, "run": run.pk, "status": word, "fire_time": run.scheduled_for},
+    )
+
+
+def _persist(step: Callable[[], T], place: Workplace, *, until_written: bool = False) -> T:
+    """Do a step in the database, again and again while it is away; before a run starts a stop ends the waiting.
+
+    Raises:
+        Stopped: the runner stops and nothing has been started yet.
+    """
+    tries = 0
+    while True:
+        if place.stopping() and not until_written:
+            raise Stopped
+        try:
+            return step()
+        except (OperationalError, InterfaceError) as error:
+            tries += 1
+            connection.drop(conf.load().database)
+            if tries == 1:
+                continue  # a server may have closed a connection that was idle for long
+            if tries == 2:
+                logger.error("the database does not answer, waiting: %s", str(error).strip())
+            time.sleep(RETRY_PAUSE)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
