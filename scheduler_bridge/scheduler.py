@@ -1,0 +1,140 @@
+"""The APScheduler side: the memory store and the loop on the main thread; it is handed what to execute."""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.date import DateTrigger
+from django_apscheduler.jobstores import DjangoMemoryJobStore
+
+from .history import Firing, Queued
+from .models import Cause
+from .registry import Planned
+from .triggers import weight
+from .worker import OneWorker, run_id_text
+
+# The loop looks at the wall clock at least so often, since its waiting follows the monotonic one.
+LONGEST_WAIT: Final = 15.0  # seconds
+
+Wish = Callable[["Scheduler"], None]
+
+
+class Store(DjangoMemoryJobStore):
+    """django-apscheduler's memory store; its ledger is written with the runs, not by listeners on the loop."""
+
+    def start(self, scheduler: Any, alias: str) -> None:
+        MemoryJobStore.start(self, scheduler, alias)
+
+
+class Scheduler(BlockingScheduler):
+    """The loop on the main thread: wishes in, due jobs to the worker; no database, and nobody else calls it."""
+
+    def __init__(self, worker: OneWorker, turned: Callable[["Scheduler", datetime], None]) -> None:
+        super().__init__(timezone=UTC, jobstores={"default": Store()}, executors={"default": worker})
+        self.worker = worker
+        self._turned = turned
+        self._wishes: SimpleQueue[Wish] = SimpleQueue()
+        self._ending = False
+        self._event = threading.Event()
+        self.add_listener(self._completed, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+
+    def wish(self, wish: Wish) -> None:
+        """Ask the loop to do something; the one way in for every other thread."""
+        self._wishes.put(wish)
+        self._event.set()
+
+    def end(self) -> None:
+        """Leave the loop at its next turn; safe in a signal handler."""
+        self._ending = True
+        self._event.set()
+
+    def apply(self, planned: Sequence[Planned], queued: Sequence[Queued], held: bool, *, again: bool = False) -> None:
+        """Time the jobs as planned: only those that changed, or all of them again after a step of the clock."""
+        self.worker.hold(held)
+        known = {job.id: job for job in self.get_jobs() if not job.id.startswith("run:")}
+        wanted = {item.name: item for item in planned}
+        for name in known.keys() - wanted.keys():
+            self.remove_job(name)
+        for name, item in wanted.items():
+            if again or name not in known or known[name].kwargs["key"] != item.key:
+                self._time(item)
+        self.submit(queued)
+
+    def submit(self, queued: Sequence[Queued]) -> None:
+        """Take up queued runs; one that is known already is passed over."""
+        for item in queued:
+            job_id = run_id_text(item)
+            if self.get_job(job_id) is None and not self.worker.knows(job_id):
+                firing = Firing(
+                    job_id=item.job_id,
+                    name=item.name,
+                    cause=item.cause,
+                    fire_time=item.scheduled_for,
+                    run_id=item.run_id,
+                )
+                self._add(job_id, DateTrigger(item.scheduled_for, UTC), item.scheduled_for, firing, "")
+
+    def is_due(self, now: datetime) -> bool:
+        """Tell whether the loop has something to hand to the worker already."""
+        return any(job.next_run_time <= now for job in self.get_jobs())
+
+    def _time(self, item: Planned) -> None:
+        if item.trigger is None and item.due is None:
+            return
+        start = item.due.latest if item.due else item.next_run_at
+        if start is not None:
+            trigger = item.trigger or DateTrigger(start, UTC)
+            # The latest one is weighed when it is submitted.
+            backlog = item.due.coalesced + 1 - weight(trigger, start) if item.due else 0
+            firing = Firing(
+                job_id=item.job_id, name=item.name, cause=Cause.SCHEDULE, fire_time=start, coalesced=max(0, backlog)
+            )
+            self._add(item.name, trigger, start, firing, item.key)
+
+    def _add(self, job_id: str, trigger: Any, start: datetime, firing: Firing, key: str) -> None:
+        self.add_job(
+            _ticket,
+            trigger,
+            id=job_id,
+            kwargs={"firing": firing, "key": key, "backlog": [firing.coalesced]},
+            next_run_time=start,
+            replace_existing=True,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+
+    def _completed(self, event: JobExecutionEvent) -> None:
+        completion = event.retval
+        self._event.set()
+        if completion is not None and completion.chained:
+            self.wish(lambda scheduler: scheduler.submit(completion.chained))
+
+    def _main_loop(self) -> None:
+        wait: float | None = 0.0
+        while not self._ending:
+            self._event.wait(LONGEST_WAIT if wait is None else min(wait, LONGEST_WAIT))
+            self._event.clear()
+            wait = self._process_jobs()
+
+    def _process_jobs(self) -> float | None:
+        """Do one turn: wishes first, then what is due; a stopping loop touches nothing, so no fire time is eaten."""
+        if self._ending:
+            return None
+        try:
+            while not self._ending:
+                self._wishes.get_nowait()(self)
+        except Empty:
+            pass
+        self._turned(self, datetime.now(UTC))
+        wait: float | None = None if self._ending else super()._process_jobs()
+        return wait
+
+
+def _ticket(**details: object) -> None:
+    """Stand where APScheduler wants a function: the worker is handed the firing itself."""

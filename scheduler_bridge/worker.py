@@ -1,0 +1,165 @@
+"""The executor: one worker thread, and the firings that wait for it."""
+
+import heapq
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Final
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
+from apscheduler.executors.base import BaseExecutor
+from apscheduler.job import Job as ScheduledJob
+
+from .history import Firing, Queued
+from .models import FAILURES, Cause
+from .run import Completion, Held
+from .triggers import overdue, weight
+
+PRIORITY: Final = {Cause.CHAIN: 0, Cause.MANUAL: 1, Cause.SCHEDULE: 2}
+# How long the worker waits for the loop to hand it the runs that were just chained.
+CHAIN_WAIT: Final = 5.0  # seconds
+
+
+class OneWorker(BaseExecutor):
+    """Executes one firing at a time in a thread of its own; what waits can be looked at, folded and dropped."""
+
+    def __init__(self, execute: Callable[[Firing], Completion | None], failed: Callable[[BaseException], None]) -> None:
+        super().__init__()
+        self._execute, self._failed = execute, failed
+        self._waiting: dict[str, Firing] = {}  # by APScheduler's job id
+        self._heap: list[tuple[int, datetime, int, str]] = []
+        self._number = count()
+        self._changed = threading.Condition()
+        self._expected: set[str] = set()
+        self._current: str | None = None
+        self._held = self._closed = False
+        # A daemon: an internal job that does not end must not keep the process alive past its grace.
+        self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
+
+    def start(self, scheduler: Any, alias: str) -> None:
+        super().start(scheduler, alias)
+        self._thread.start()
+
+    def submit_job(self, job: ScheduledJob, run_times: list[datetime]) -> None:
+        """Let a firing wait; a job that waits already takes further fire times into its own."""
+        self._do_submit_job(job, run_times)
+
+    def _do_submit_job(self, job: ScheduledJob, run_times: list[datetime]) -> None:
+        firing = _firing(job, run_times[-1])
+        with self._changed:
+            waiting = self._waiting.get(job.id)
+            if waiting is None:
+                self._push(job.id, firing)
+            elif firing.fire_time > waiting.fire_time:
+                coalesced = waiting.coalesced + 1 + firing.coalesced
+                self._waiting[job.id] = replace(firing, coalesced=coalesced)
+            self._expected.discard(job.id)
+            self._changed.notify_all()
+
+    def _push(self, job_id: str, firing: Firing) -> None:
+        self._waiting[job_id] = firing
+        heapq.heappush(self._heap, (PRIORITY[firing.cause], firing.fire_time, next(self._number), job_id))
+
+    def hold(self, held: bool) -> None:
+        """Start nothing more, or go on."""
+        with self._changed:
+            self._held = held
+            self._changed.notify_all()
+
+    def knows(self, job_id: str) -> bool:
+        """Tell whether a firing of this job waits or is executed now."""
+        with self._changed:
+            return job_id in self._waiting or job_id == self._current
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing waits and nothing is executed."""
+        with self._changed:
+            return self._current is None and not self._waiting and not self._expected
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether nothing more is started for now."""
+        with self._changed:
+            return self._held
+
+    def close(self) -> None:
+        """Drop what waits and start nothing more; what is executed now goes on."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._heap.clear()
+            self._changed.notify_all()
+
+    def join(self, timeout: float | None) -> bool:
+        """Wait until the worker has ended, at most so many seconds; True when it has."""
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def shutdown(self, wait: bool = True) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        try:
+            while (taken := self._take()) is not None:
+                self._do(*taken)
+        except BaseException as error:  # the worker is lost, so the process must end
+            self._failed(error)
+
+    def _take(self) -> tuple[str, Firing] | None:
+        with self._changed:
+            if self._expected and not self._changed.wait_for(lambda: self._closed or not self._expected, CHAIN_WAIT):
+                self._expected.clear()  # they are queued in the database, so a reload brings them
+            self._changed.wait_for(lambda: self._closed or (self._heap and not self._held))
+            if self._closed:
+                return None
+            job_id = heapq.heappop(self._heap)[3]
+            self._current = job_id
+            return job_id, self._waiting.pop(job_id)
+
+    def _do(self, job_id: str, firing: Firing) -> None:
+        completion: Completion | None = None
+        try:
+            completion = self._execute(firing)
+        except Held:
+            self._put_back(job_id, firing)
+        finally:
+            with self._changed:
+                self._current = None
+                if completion is not None and not self._closed:
+                    self._expected |= {run_id_text(queued) for queued in completion.chained}
+        self._scheduler._dispatch_event(_event(job_id, firing, completion))
+
+    def _put_back(self, job_id: str, firing: Firing) -> None:
+        with self._changed:
+            self._held = True
+            later = self._waiting.get(job_id)
+            if later is None:
+                self._push(job_id, firing)
+            else:
+                self._waiting[job_id] = replace(later, coalesced=later.coalesced + 1 + firing.coalesced)
+
+
+def run_id_text(queued: Queued) -> str:
+    """Give APScheduler's id of a queued run; no job's name looks like it."""
+    return f"run:{queued.run_id}"
+
+
+def _firing(job: ScheduledJob, fire_time: datetime) -> Firing:
+    firing: Firing = job.kwargs["firing"]
+    if firing.run_id is not None:
+        return firing
+    backlog, job.kwargs["backlog"][0] = job.kwargs["backlog"][0], 0
+    folded = overdue(job.trigger, job.next_run_time - timedelta(microseconds=1), fire_time)
+    coalesced = folded.coalesced if folded else weight(job.trigger, fire_time) - 1
+    return replace(firing, fire_time=fire_time.astimezone(UTC), coalesced=backlog + coalesced)
+
+
+def _event(job_id: str, firing: Firing, completion: Completion | None) -> JobExecutionEvent:
+    failed = completion is not None and completion.status in FAILURES
+    error = RuntimeError(completion.reason) if completion and failed else None
+    code = EVENT_JOB_ERROR if failed else EVENT_JOB_EXECUTED
+    return JobExecutionEvent(code, job_id, "default", firing.fire_time, retval=completion, exception=error)
