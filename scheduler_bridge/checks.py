@@ -1,0 +1,118 @@
+"""What ``manage.py check`` finds: wrong definitions, wrong settings, an unsuitable database."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.core import checks
+from django.core.checks import CheckMessage
+from django.db import connections, router
+
+from . import conf, plan
+from .definition import JobDefinition, Problem
+from .discovery import chain_problems, discover
+from .exceptions import ScheduleError
+
+SQLITE_TIMEOUT = 20  # seconds
+
+
+def register_checks() -> None:
+    """Register all checks; called once, when the app is ready."""
+    checks.register(check_settings)
+    checks.register(check_definitions)
+    checks.register(check_databases)
+
+
+def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Find bad values in SCHEDULER_BRIDGE."""
+    hint = "See the table of settings in the README of scheduler_bridge."
+    texts = conf.problems(conf.raw())
+    if texts:
+        return [checks.Error(f"SCHEDULER_BRIDGE: {text}", hint=hint, id="scheduler_bridge.E001") for text in texts]
+    return list(_check_overrides())
+
+
+def _check_overrides() -> Iterator[CheckMessage]:
+    found = discover()
+    for name, override in conf.load().overrides.items():
+        if name not in found.definitions and name not in found.broken:
+            near = get_close_matches(name, list(found.definitions), 1, 0.4)
+            yield checks.Error(
+                f"SCHEDULER_BRIDGE: OVERRIDES names {name!r}, which is no job",
+                hint=f"Did you mean {near[0]!r}?" if near else "See manage.py scheduledjobs list.",
+                id="scheduler_bridge.E002",
+            )
+        try:
+            plan.settings_schedule(override)
+        except ScheduleError as error:
+            yield checks.Error(
+                f"SCHEDULER_BRIDGE: OVERRIDES[{name!r}]: {error}",
+                hint='Write for example {"interval": timedelta(minutes=30)} or {"times": ["09:30"]}.',
+                id="scheduler_bridge.E003",
+            )
+
+
+def check_definitions(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Find what is wrong with the jobs themselves."""
+    found = discover()
+    chains = chain_problems(found)
+    messages = [
+        _message(definition, problem)
+        for name, definition in found.definitions.items()
+        for problem in (*definition.problems, *chains.get(name, ()))
+    ]
+    for name, broken in found.broken.items():
+        messages.append(
+            checks.Warning(
+                f"{name} cannot be loaded: {broken.error.strip().splitlines()[-1]}",
+                hint="If it is a job, it stays scheduled and fails at its fire times until this is mended.",
+                id="scheduler_bridge.W102",
+            )
+        )
+    return messages
+
+
+def _message(definition: JobDefinition, problem: Problem) -> CheckMessage:
+    kind = checks.Error if problem.is_error else checks.Warning
+    text = f"{definition.name} ({definition.module}): {problem.text}"
+    return kind(text, hint=problem.hint or None, id=f"scheduler_bridge.{problem.id}")
+
+
+def check_databases(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Find a project whose databases do not suit, without touching one."""
+    if conf.problems(conf.raw()):
+        return []
+    if not apps.is_installed("django_apscheduler"):
+        hint = 'Add "django_apscheduler" to INSTALLED_APPS.'
+        return [checks.Error("django_apscheduler is not installed", hint=hint, id="scheduler_bridge.E010")]
+    using = conf.load().database
+    if using not in django_settings.DATABASES:
+        hint = f"Name one of {', '.join(django_settings.DATABASES)}."
+        return [checks.Error(f"DATABASE: no such alias: {using!r}", hint=hint, id="scheduler_bridge.E011")]
+    return [*_check_router(using), *_check_sqlite(using)]
+
+
+def _check_router(using: str) -> Iterator[CheckMessage]:
+    others = [alias for alias in django_settings.DATABASES if alias != using]
+    astray = [alias for alias in others if router.allow_migrate(alias, "django_apscheduler")]
+    if astray:
+        yield checks.Error(
+            f"django_apscheduler would be migrated on {', '.join(astray)} too, where its migrations fail",
+            hint='Add "scheduler_bridge.router.SchedulerBridgeRouter" to DATABASE_ROUTERS.',
+            id="scheduler_bridge.E012",
+        )
+
+
+def _check_sqlite(using: str) -> Iterator[CheckMessage]:
+    if connections[using].vendor != "sqlite":
+        return
+    options = connections[using].settings_dict.get("OPTIONS", {})
+    if options.get("transaction_mode") != "IMMEDIATE" or options.get("timeout", 5) < SQLITE_TIMEOUT:
+        yield checks.Warning(
+            "SQLite with these options gives up as soon as two processes write",
+            hint='Write OPTIONS = {"transaction_mode": "IMMEDIATE", "timeout": 30, '
+            '"init_command": "PRAGMA journal_mode=WAL"}.',
+            id="scheduler_bridge.W011",
+        )

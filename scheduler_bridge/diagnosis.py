@@ -1,0 +1,192 @@
+"""Why a job does not run: the gates it must pass, in order, and the first that stops it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from . import conf, lease, registry, schedules
+from .lease import Holder
+from .models import OPEN_STATUSES, Job, Run, Runner, Status
+from .plan import JobPlan
+from .schedules import Manual
+
+STALLED_AFTER: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One condition for a run, and what was found."""
+
+    name: str
+    passed: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """All gates of one job, in order."""
+
+    job: str
+    gates: tuple[Gate, ...]
+
+    @property
+    def stop(self) -> Gate | None:
+        """The first gate that stops the job."""
+        return next((gate for gate in self.gates if not gate.passed), None)
+
+    @property
+    def text(self) -> str:
+        """The answer in one line: what stops the job, or when it runs."""
+        return (self.stop or self.gates[-1]).text
+
+
+def why(name: str, now: datetime) -> Diagnosis:
+    """Walk the gates of this job."""
+    rows = Job.objects.using(conf.load().database).select_related("last_run").defer("last_run__output")
+    row = rows.filter(name=name).first()
+    if row is None:
+        gate = Gate(name="job", passed=False, text=_("there is no job named %(name)s") % {"name": name})
+        return Diagnosis(job=name, gates=(gate,))
+    return Diagnosis(job=name, gates=tuple(_walk(row, registry.plan_of(row), now)))
+
+
+def runner_gate(holder: Holder | None, now: datetime) -> Gate:
+    """Say whether a runner is alive and its loop turns."""
+    if holder is None:
+        return Gate(name="runner", passed=False, text=_("no runner is alive: nobody holds the lease"))
+    values = {"host": holder.host, "pid": holder.pid, "at": clock(holder.heartbeat_at), "since": clock(holder.since)}
+    if not holder.is_alive(now):
+        text = _("no runner is alive: %(host)s process %(pid)s gave its last sign at %(at)s")
+        return Gate(name="runner", passed=False, text=text % values)
+    if holder.loop_at is not None and now - holder.loop_at > STALLED_AFTER:
+        text = _("the loop of the runner stalls: %(host)s process %(pid)s, last turn at %(turn)s")
+        return Gate(name="runner", passed=False, text=text % {**values, "turn": clock(holder.loop_at)})
+    return Gate(name="runner", passed=True, text=_("alive: %(host)s process %(pid)s since %(since)s") % values)
+
+
+def clock(moment: datetime) -> str:
+    """Give a moment in the time zone of the scheduler."""
+    return f"{timezone.localtime(moment, conf.load().time_zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _walk(row: Job, plan: JobPlan, now: datetime) -> Iterator[Gate]:
+    yield _code(row)
+    yield runner_gate(lease.holder(), now)
+    yield _hold()
+    yield _switch(row, plan)
+    yield _schedule(row, plan)
+    yield _worker(row, now)
+    yield _last_skip(row)
+    yield _next(row, now)
+
+
+def _code(row: Job) -> Gate:
+    if row.removed_at is not None:
+        text = _("its command was removed at %(at)s") % {"at": clock(row.removed_at)}
+        return Gate(name="job", passed=False, text=text)
+    if row.broken:
+        last = row.broken.strip().splitlines()[-1]
+        text = _("its command cannot be loaded: %(error)s") % {"error": last}
+        return Gate(name="job", passed=False, text=text)
+    return Gate(name="job", passed=True, text=_("its command is there"))
+
+
+def _hold() -> Gate:
+    row = Runner.objects.using(conf.load().database).filter(pk=Runner.ROW).first()
+    if row is None or not row.held:
+        return Gate(name="hold", passed=True, text=_("the runner is not on hold"))
+    values = {
+        "by": row.held_by or _("a program"),
+        "at": clock(row.held_at) if row.held_at else "-",
+        "reason": row.held_reason or "-",
+    }
+    text = _("the runner is on hold since %(at)s by %(by)s: %(reason)s") % values
+    return Gate(name="hold", passed=False, text=text)
+
+
+def _switch(row: Job, plan: JobPlan) -> Gate:
+    if plan.enabled.value:
+        return Gate(name="enabled", passed=True, text=_("enabled (%(source)s)") % {"source": plan.enabled.source})
+    if _open(row).filter(forced=True).exists():
+        return Gate(name="enabled", passed=True, text=_("disabled, but a forced run is under way"))
+    text = _("disabled (%(source)s)") % {"source": plan.enabled.source}
+    if row.changed_at is not None and plan.enabled.source == "database":
+        values = {"by": row.changed_by or _("a program"), "at": clock(row.changed_at)}
+        text += " " + _("by %(by)s at %(at)s") % values
+    return Gate(name="enabled", passed=False, text=text)
+
+
+def _schedule(row: Job, plan: JobPlan) -> Gate:
+    schedule = plan.schedule.value
+    words = f"{schedules.words(schedule)} ({plan.schedule.source})"
+    is_manual = isinstance(schedule, Manual)
+    is_over = row.next_run_at is None and row.last_fire_at is not None
+    if not is_manual and not is_over:
+        return Gate(name="schedule", passed=True, text=words)
+    if _open(row).exists():
+        return Gate(name="schedule", passed=True, text=_("a run is queued or under way"))
+    if is_manual:
+        text = _("it has no schedule: it runs by hand or after another job")
+    else:
+        text = _("its schedule has no further fire time: %(words)s") % {"words": words}
+    return Gate(name="schedule", passed=False, text=text)
+
+
+def _worker(row: Job, now: datetime) -> Gate:
+    runs = Run.objects.using(conf.load().database).filter(status=Status.RUNNING)
+    current = runs.select_related("job").defer("output").first()
+    if current is None:
+        return Gate(name="worker", passed=True, text=_("the worker is free"))
+    values = {"job": current.job.name, "run": current.pk, "at": clock(current.started_at or now)}
+    if current.job_id == row.pk:
+        return Gate(name="worker", passed=True, text=_("it runs now, since %(at)s (run %(run)s)") % values)
+    due_at = _due_at(row)
+    if due_at is None or due_at > now:
+        return Gate(name="worker", passed=True, text=_("the worker runs %(job)s, this job is not due") % values)
+    text = _("it waits behind %(job)s, which runs since %(at)s (run %(run)s)") % values
+    return Gate(name="worker", passed=False, text=text)
+
+
+def _open(row: Job) -> QuerySet[Run]:
+    return Run.objects.using(conf.load().database).filter(job=row, status__in=OPEN_STATUSES)
+
+
+def _due_at(row: Job) -> datetime | None:
+    """Give when the job is due next, by its schedule or as a queued run."""
+    queued = _open(row).filter(status=Status.QUEUED).order_by("scheduled_for").values_list("scheduled_for", flat=True)
+    return min((moment for moment in (row.next_run_at, queued.first()) if moment is not None), default=None)
+
+
+def _last_skip(row: Job) -> Gate:
+    last = row.last_run
+    if last is None or last.status != Status.SKIPPED or _open(row).filter(status=Status.RUNNING).exists():
+        return Gate(name="should_run", passed=True, text=_("its last run was not skipped"))
+    values = {"at": clock(last.finished_at or last.scheduled_for), "reason": last.reason, "times": last.coalesced + 1}
+    text = ngettext(
+        "skipped at %(at)s: %(reason)s",
+        "skipped %(times)s times in a row, last at %(at)s: %(reason)s",
+        last.coalesced + 1,
+    )
+    text %= values
+    return Gate(name="should_run", passed=False, text=text)
+
+
+def _next(row: Job, now: datetime) -> Gate:
+    running = _open(row).filter(status=Status.RUNNING).defer("output").first()
+    due_at = _due_at(row)
+    if running is not None:
+        text = _("it runs now, since %(at)s (run %(run)s)")
+        text %= {"at": clock(running.started_at or now), "run": running.pk}
+    elif due_at is None:
+        text = _("it is not due by itself")
+    elif due_at <= now:
+        text = _("due since %(at)s, it is about to start") % {"at": clock(due_at)}
+    else:
+        text = _("next due at %(at)s") % {"at": clock(due_at)}
+    return Gate(name="next", passed=True, text=text)

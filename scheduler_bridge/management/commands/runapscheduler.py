@@ -1,0 +1,38 @@
+"""``manage.py runapscheduler``: the runner."""
+
+import logging
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils.translation import gettext_lazy as _
+
+from scheduler_bridge.runner import RunnerProcess
+
+
+class Command(BaseCommand):
+    """Runs all scheduled jobs, one at a time, until it is stopped."""
+
+    help = str(_("Runs the scheduled jobs, one at a time; made for a systemd service."))
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help=str(_("run what is due now and exit")))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        _log_to_console(options["verbosity"])
+        code = RunnerProcess(once=options["once"]).main()
+        if code:
+            sys.exit(code)
+
+
+def _log_to_console(verbosity: int) -> None:
+    """Show the runner's lines where the project's own logging shows none of them."""
+    logger = logging.getLogger("scheduler_bridge")
+    if logger.hasHandlers() and logger.isEnabledFor(logging.INFO):
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if verbosity < 2 else logging.DEBUG)
+    logger.propagate = False

@@ -1,0 +1,49 @@
+"""What happens at Django's signals: a migrate, a saved job, a deleted job."""
+
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from django.apps import AppConfig
+from django.core.management.base import OutputWrapper
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models.signals import post_delete, post_migrate, post_save
+
+from . import changes, conf, deployment
+from .models import Job
+
+
+def connect(app: AppConfig) -> None:
+    """Connect all receivers; called once, when the app is ready."""
+    # With a sender it comes once per migrate, not once per app.
+    post_migrate.connect(follow_code, sender=app, dispatch_uid="scheduler_bridge.follow_code")
+    post_save.connect(job_changed, sender=Job, dispatch_uid="scheduler_bridge.job_changed")
+    post_delete.connect(job_deleted, sender=Job, dispatch_uid="scheduler_bridge.job_deleted")
+
+
+def follow_code(
+    *, using: str = DEFAULT_DB_ALIAS, verbosity: int = 1, stdout: TextIO | OutputWrapper | None = None, **kwargs: Any
+) -> None:
+    """Make the Job rows follow the code after a migrate, and tell a running runner.
+
+    A flush sends the signal without most of its arguments, and for every alias.
+    """
+    if using != conf.load().database or not deployment.has_tables():
+        return
+    lines = deployment.follow(datetime.now(UTC))
+    if lines:
+        changes.announce()
+    for line in lines if verbosity >= 1 else ():
+        (stdout or sys.stdout).write(f"  {line}\n")
+
+
+def job_changed(*, instance: Job, raw: bool = False, **kwargs: Any) -> None:
+    """Time a saved job anew and tell a running runner."""
+    if not raw:
+        deployment.settle(instance)
+    changes.announce()
+
+
+def job_deleted(**kwargs: Any) -> None:
+    """Tell a running runner that a job is gone."""
+    changes.announce()
