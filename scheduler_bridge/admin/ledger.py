@@ -1,0 +1,52 @@
+"""django-apscheduler's own pages: still there to read, but nothing is run from the web process any more."""
+
+from typing import Any
+
+import django_apscheduler.admin as replaced  # it registers its pages, which are replaced below
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """A page without any action."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LedgerJobAdmin(ReadOnlyAdmin):
+    """The jobs of the ledger; what may be pickled in them is never read."""
+
+    list_display = ("id", "next_run_time")
+    search_fields = ("id",)
+    fields = ("id", "next_run_time")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("job_state")
+
+
+class LedgerExecutionAdmin(ReadOnlyAdmin):
+    """The executions of the ledger."""
+
+    list_display = ("id", "job_id", "status", "run_time", "duration")
+    list_filter = ("status",)
+    list_select_related = False
+    show_full_result_count = False
+    fields = ("id", "job_id", "status", "run_time", "duration", "exception", "traceback")
+
+
+SITE = replaced.admin.site
+for model, page in ((DjangoJob, LedgerJobAdmin), (DjangoJobExecution, LedgerExecutionAdmin)):
+    if SITE.is_registered(model):
+        SITE.unregister(model)
+    SITE.register(model, page)

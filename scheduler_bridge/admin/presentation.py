@@ -1,0 +1,65 @@
+"""How moments, spans, statuses and output look on the pages."""
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from .. import conf
+from ..models import Run, Status
+
+_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+def moment(value: datetime | None) -> str:
+    """Give a moment in the reader's format, in the time zone of the scheduler."""
+    if value is None:
+        return "-"
+    local = timezone.localtime(value, conf.load().time_zone).replace(tzinfo=None)
+    return formats.date_format(local, "Y-m-d H:i:s")
+
+
+def span(value: timedelta | None) -> str:
+    """Give a span of time as a person reads it: "0.4 s", "3 min 20 s"."""
+    if value is None:
+        return "-"
+    seconds = value.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def duration(run: Run | None) -> str:
+    """Give how long a run took."""
+    if run is None or run.started_at is None or run.finished_at is None:
+        return "-"
+    return span(run.finished_at - run.started_at)
+
+
+def late_by(run: Run) -> str:
+    """Give how much later than due a run started."""
+    return "-" if run.started_at is None else span(max(timedelta(0), run.started_at - run.scheduled_for))
+
+
+def status(run: Run | None) -> str | SafeString:
+    """Give the status with its colour, which the style sheet knows."""
+    if run is None:
+        return "-"
+    return format_html('<span class="sb-status sb-{}">{}</span>', run.status, Status(run.status).label)
+
+
+def output(text: str) -> SafeString:
+    """Give output as text: escaped, without terminal codes and other control characters."""
+    return format_html('<pre class="sb-output">{}</pre>', plain(text) or "-")
+
+
+def plain(text: str) -> str:
+    """Take terminal codes and control characters out; tabs and line ends stay."""
+    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
+    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")
