@@ -1,0 +1,128 @@
+"""A site with a real database, and real runners on it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.settings import ENGINE
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Site:
+    folder: Path
+    jobs: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    runners: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def environment(self) -> dict[str, str]:
+        name = str(self.folder / "site.sqlite3") if ENGINE == "sqlite" else f"sb_{os.getpid()}"
+        jobs = json.dumps([f"tests.acceptance.site.{job}" for job in self.jobs])
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.acceptance.site.settings",
+            "PYTHONPATH": str(ROOT),
+            "SITE_DATABASE": name,
+            "SITE_FOLDER": str(self.folder),
+            "SITE_JOBS": jobs,
+            **self.env,
+        }
+
+    def manage(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "django", *words]
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=90)
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "django", "runapscheduler", *words]
+        with (self.folder / f"runner{len(self.runners)}.log").open("w") as log:
+            runner = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log, text=True)
+        self.runners.append(runner)
+        return runner
+
+    def log(self, number: int = 0) -> str:
+        return (self.folder / f"runner{number}.log").read_text()
+
+    def query(self, code: str) -> Any:
+        """Evaluate an expression over the tables in a process of its own."""
+        head = (
+            "import json, django; django.setup()\n"
+            "from scheduler_bridge.models import *; from scheduler_bridge import api\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", f"{head}print(json.dumps({code}, default=str))"],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def runs(self, job: str, *columns: str) -> list[list[Any]]:
+        columns = columns or ("status",)
+        rows = f"Run.objects.filter(job__command={job!r}).order_by('id')"
+        return self.query(f"list({rows}.values_list({', '.join(map(repr, columns))}))")
+
+    def trace(self) -> list[str]:
+        path = self.folder / "trace"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def wait(self, what: Callable[[], Any], seconds: float = 30) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := what():
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"waited {seconds} s in vain\n{self.log(len(self.runners) - 1)}")
+
+    def stop(self, runner: subprocess.Popen[str], number: int = signal.SIGTERM, timeout: float = 20) -> int:
+        runner.send_signal(number)
+        return runner.wait(timeout)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    _create(site)
+    site.manage("migrate", "-v0")
+    yield site
+    for runner in site.runners:
+        if runner.poll() is None:
+            runner.kill()
+            runner.wait()
+    _drop(site)
+
+
+def _create(site: Site) -> None:
+    _server(f"CREATE DATABASE {site.environment()['SITE_DATABASE']}")
+
+
+def _drop(site: Site) -> None:
+    force = " WITH (FORCE)" if ENGINE == "postgres" else ""
+    _server(f"DROP DATABASE {site.environment()['SITE_DATABASE']}{force}")
+
+
+def _server(statement: str) -> None:
+    if ENGINE == "postgres":
+        import psycopg
+
+        with psycopg.connect("host=127.0.0.1 user=postgres dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
+    elif ENGINE == "mariadb":
+        import MySQLdb
+
+        connection = MySQLdb.connect(host="127.0.0.1", user="root")
+        connection.cursor().execute(statement)
+        connection.close()

@@ -1,0 +1,38 @@
+"""A site of its own for real processes: its database lies in a folder that the test names."""
+
+import json
+import os
+from datetime import timedelta
+
+from tests.settings import *  # noqa: F403
+from tests.settings import _DATABASES, ENGINE
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django_apscheduler",
+    "scheduler_bridge",
+    "tests.acceptance.site",
+]
+DATABASES = {"default": {**_DATABASES[ENGINE], "NAME": os.environ["SITE_DATABASE"]}}
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = os.environ["SITE_FOLDER"] + "/mail"
+SCHEDULER_BRIDGE = {
+    "STOP_GRACE": timedelta(seconds=float(os.environ.get("SITE_GRACE", "1"))),
+    "KILL_AFTER": timedelta(seconds=1),
+    "OVERRIDES": {
+        name: {"enabled": name in json.loads(os.environ["SITE_JOBS"])}
+        for name in (
+            "tests.acceptance.site.tick",
+            "tests.acceptance.site.long_inside",
+            "tests.acceptance.site.long_outside",
+            "tests.acceptance.site.first",
+            "tests.acceptance.site.failing",
+            "tests.acceptance.site.hanging",
+            "tests.acceptance.site.skipping",
+        )
+    },
+}

@@ -1,0 +1,212 @@
+"""External runs with real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import psutil
+import pytest
+
+from scheduler_bridge.execution import child_process
+from scheduler_bridge.execution.child_process import MARKER, ChildSpec, Launcher, StopRequest
+from scheduler_bridge.models import Status
+
+SPEC = ChildSpec(
+    command="-c",
+    args=(),
+    timeout=timedelta(seconds=20),
+    kill_after=timedelta(seconds=1),
+    output_limit=100_000,
+    marker="",
+    skip_checks=False,
+)
+LAUNCHER = Launcher(head=(sys.executable,), cwd="/", environment={"PYTHONUNBUFFERED": "1", "PATH": os.environ["PATH"]})
+TREE = (
+    "import subprocess,time; subprocess.Popen(['sh','-c','setsid sleep 47 & (sleep 48 &) ; sleep 49'])\nprint('here')\n"
+)
+
+
+@pytest.fixture
+def marker(request) -> str:
+    return f"{os.getpid()}-{time.monotonic()}"
+
+
+@pytest.fixture
+def run(marker):
+    def run(code: str, stop=lambda: None, on_output=lambda text: None, **changes):
+        spec = replace(SPEC, args=(code,), marker=marker, **changes)
+        return child_process.run(spec, LAUNCHER, on_output=on_output, stop=stop)
+
+    return run
+
+
+def alive(marker: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARKER) == marker and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "exit_code", "reason"),
+    [
+        ("print('fine')", Status.SUCCEEDED, 0, ""),
+        ("import sys; sys.exit(7)", Status.FAILED, 7, "exit code 7"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", Status.FAILED, -11, "killed by SIGSEGV"),
+        ("raise ValueError('broken')", Status.FAILED, 1, "exit code 1: ValueError: broken"),
+    ],
+)
+def test_the_end_of_a_process_is_an_outcome(run, code, status, exit_code, reason):
+    outcome = run(code)
+    assert (outcome.status, outcome.exit_code, outcome.reason) == (status, exit_code, reason)
+
+
+@pytest.mark.parametrize(
+    ("way", "code"),
+    [
+        ("return", 0),
+        ("none", 0),
+        ("256", 0),
+        ("3", 3),
+        ("text", 1),
+        ("true", 1),
+        ("command", 9),
+        ("error", 1),
+        ("interrupt", -2),
+    ],
+)
+def test_exit_codes_are_those_of_the_same_command_inside(marker, way, code):
+    launcher = Launcher.from_process()
+    spec = replace(SPEC, command="probe_exit", args=(way,), marker=marker, skip_checks=True)
+    outcome = child_process.run(spec, launcher, on_output=lambda text: None, stop=lambda: None)
+    assert outcome.exit_code == code, outcome.output
+    assert outcome.output.startswith("before\n")
+
+
+def test_a_timeout_ends_the_whole_tree_and_keeps_the_output(run, marker):
+    begun = time.monotonic()
+    outcome = run(TREE + "time.sleep(60)", timeout=timedelta(seconds=1))
+    assert (outcome.status, outcome.reason) == (Status.TIMED_OUT, "no end within 1 second")
+    assert outcome.output.startswith("here\n")
+    assert all(f"sleep {number}" in outcome.output for number in (47, 48, 49))
+    assert alive(marker) == []
+    assert time.monotonic() - begun < 8
+
+
+def test_a_process_that_ignores_the_request_to_end_is_killed(run, marker):
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf')\ntime.sleep(60)"
+    outcome = run(code, timeout=timedelta(seconds=1))
+    assert (outcome.status, outcome.exit_code) == (Status.TIMED_OUT, -9)
+    assert alive(marker) == []
+
+
+def test_a_background_process_that_keeps_the_pipe_does_not_hold_up_the_end(run, marker):
+    begun = time.monotonic()
+    outcome = run("import subprocess; subprocess.Popen(['sleep', '50']); print('done')")
+    assert (outcome.status, outcome.exit_code) == (Status.SUCCEEDED, 0)
+    assert "sleep 50" in outcome.output
+    assert time.monotonic() - begun < 4
+    assert alive(marker) == []
+
+
+def test_a_stop_ends_the_tree_and_says_why(run, marker):
+    asked = time.monotonic() + 1
+    stop = lambda: StopRequest("the runner was stopped") if time.monotonic() > asked else None  # noqa: E731
+    outcome = run(TREE + "time.sleep(60)", stop=stop)
+    assert (outcome.status, outcome.reason) == (Status.CANCELLED, "the runner was stopped")
+    assert alive(marker) == []
+
+
+def test_output_is_seen_within_a_second_while_it_runs(run):
+    seen = []
+    run("import time; print('early'); time.sleep(2)", on_output=lambda text: seen.append((text, time.monotonic())))
+    assert seen[0][0] == "early\n"
+
+
+def test_a_flood_of_output_is_bounded(run):
+    before = psutil.Process().memory_info().rss
+    outcome = run("import sys\nfor _ in range(800): sys.stdout.write('x' * 65536)")
+    assert outcome.status == Status.SUCCEEDED
+    assert len(outcome.output) <= 100_100
+    assert psutil.Process().memory_info().rss - before < 20_000_000
+
+
+def test_any_bytes_are_kept_readable(run):
+    assert run(r"import os; os.write(1, b'a\x00b\xff')").output == "a\\x00b\\xff"
+
+
+def test_standard_input_is_empty(run):
+    assert "EOFError" in run("input()").output
+
+
+def test_signals_that_the_runner_ignores_are_not_handed_on(run):
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        outcome = run("import time; time.sleep(60)", timeout=timedelta(seconds=1), kill_after=timedelta(seconds=10))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert outcome.exit_code == -15
+
+
+@pytest.mark.parametrize("code", ["print('a\0b')"])
+def test_an_argument_that_no_process_can_have_is_a_failed_run(run, code):
+    outcome = run(code)
+    assert (outcome.status, outcome.exit_code) == (Status.FAILED, None)
+    assert "NUL" in outcome.reason
+
+
+def test_an_interpreter_that_is_gone_is_a_failed_run(marker):
+    launcher = replace(LAUNCHER, head=("/nonexistent",))
+    outcome = child_process.run(replace(SPEC, marker=marker), launcher, on_output=print, stop=lambda: None)
+    assert outcome.status == Status.FAILED
+    assert "/nonexistent" in outcome.output
+
+
+def test_a_killed_runner_takes_the_whole_tree_with_it(marker, tmp_path):
+    script = tmp_path / "runner.py"
+    script.write_text(
+        "import django; from django.conf import settings; settings.configure(INSTALLED_APPS="
+        "['django.contrib.contenttypes', 'django_apscheduler', 'scheduler_bridge']); django.setup()\n"
+        "from tests.acceptance.test_child_process import *\n"
+        f"spec = replace(SPEC, args=(TREE + 'time.sleep(60)',), marker={marker!r})\n"
+        "child_process.run(spec, LAUNCHER, on_output=lambda text: print('up', flush=True), stop=lambda: None)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    runner = subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE)
+    with runner:
+        assert runner.stdout.readline() == b"up\n"
+        assert len(alive(marker)) >= 4
+        runner.kill()
+    deadline = time.monotonic() + 5
+    while alive(marker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert alive(marker) == []
+
+
+def test_a_sweep_ends_what_carries_the_mark_and_nothing_else(marker):
+    marked = {**os.environ, MARKER: marker}
+    with subprocess.Popen(["sleep", "51"], env=marked) as ours, subprocess.Popen(["sleep", "52"]) as other:
+        assert "sleep 51" in child_process.sweep([marker])[0]
+        ours.wait(5)
+        assert other.poll() is None
+        other.kill()
+
+
+def test_a_killed_supervisor_fails_the_run_and_leaves_nothing(run, marker):
+    def kill(text: str) -> None:
+        for process in alive(marker):
+            if "supervisor.py" in " ".join(process.cmdline()):
+                process.kill()
+
+    outcome = run(TREE + "time.sleep(60)", on_output=kill)
+    assert outcome.status == Status.FAILED
+    assert "supervisor ended without a report" in outcome.reason
+    assert alive(marker) == []

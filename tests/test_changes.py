@@ -1,0 +1,63 @@
+import pytest
+
+from scheduler_bridge import changes
+from scheduler_bridge.changes import Listener
+from scheduler_bridge.models import Job, Runner
+
+
+@pytest.fixture
+def committing(transactional_db):
+    Runner.objects.get_or_create(pk=Runner.ROW)
+
+
+def revision() -> int:
+    return Runner.objects.get(pk=Runner.ROW).revision
+
+
+def test_an_announcement_waits_for_the_commit(db, django_capture_on_commit_callbacks):
+    Runner.objects.get_or_create(pk=Runner.ROW)
+    before = revision()
+    with django_capture_on_commit_callbacks(execute=True):
+        changes.announce()
+        assert revision() == before
+    assert revision() == before + 1
+
+
+def test_the_first_announcement_makes_the_row(transactional_db):
+    Runner.objects.all().delete()
+    changes.announce()
+    assert revision() == 1
+
+
+def test_a_listener_hears_each_change_once(committing):
+    listener = Listener("default")
+    listener.changed(0)
+    assert not listener.changed(10)
+    changes.announce()
+    assert listener.changed(20)
+    assert not listener.changed(30)
+
+
+def test_a_listener_misses_nothing_that_happened_between_two_looks(committing):
+    listener = Listener("default")
+    listener.changed(0)
+    for _ in range(3):
+        changes.announce()
+    assert listener.changed(10)
+
+
+def test_saving_and_deleting_a_job_is_heard(committing, now):
+    listener = Listener("default")
+    listener.changed(0)
+    job = Job.objects.create(name="demo.x", app="demo", command="x", owed_since=now)
+    assert listener.changed(10)
+    job.delete()
+    assert listener.changed(20)
+
+
+def test_without_a_signal_the_revision_is_read_once_a_pause(committing, django_assert_num_queries):
+    listener = Listener("default")
+    listener.changed(0)
+    listener.changed(100)
+    with django_assert_num_queries(0):
+        listener.changed(100 + listener.pause / 2)

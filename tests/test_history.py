@@ -1,0 +1,179 @@
+from datetime import timedelta
+
+import pytest
+from django_apscheduler.models import DjangoJobExecution
+
+from scheduler_bridge import history, lease
+from scheduler_bridge.exceptions import LeaseLost
+from scheduler_bridge.execution.outcome import Outcome
+from scheduler_bridge.history import Firing
+from scheduler_bridge.lease import Identity
+from scheduler_bridge.models import Cause, Job, Report, Run, Status
+
+GOOD = Outcome(status=Status.SUCCEEDED, exit_code=0, output="fine\n")
+BAD = Outcome(status=Status.FAILED, exit_code=3, output="oh\n", reason="exit code 3")
+
+
+def firing_of(job: Job, now, **values) -> Firing:
+    return Firing(job_id=job.pk, name=job.name, cause=Cause.SCHEDULE, fire_time=now, **values)
+
+
+@pytest.fixture
+def run(job, me, now):
+    return history.claim(firing_of(job, now), me, now, now + timedelta(hours=1))
+
+
+def other_job(now) -> Job:
+    return Job.objects.create(name="demo.next", app="demo", command="next", created_at=now, owed_since=now)
+
+
+def test_a_claim_records_the_run_before_it_starts(run, job, me, now):
+    job.refresh_from_db()
+    stored = Run.objects.get()
+    assert (stored.status, stored.scheduled_for, stored.started_at) == (Status.RUNNING, now, now)
+    assert (job.last_run, job.last_fire_at, job.next_run_at) == (stored, now, now + timedelta(hours=1))
+    assert me.token in stored.marker
+
+
+def test_a_fire_time_is_claimed_once_by_one_who_restarted_in_between(run, job, me, now):
+    lease.release(me)
+    again = Identity.mine()
+    lease.acquire(again, None, now)
+    assert history.claim(firing_of(job, now), again, now, None) is None
+    assert Run.objects.count() == 1
+
+
+def test_a_claim_that_was_committed_unseen_is_found_again(run, job, me, now):
+    assert history.claim(firing_of(job, now), me, now, None) == run
+
+
+def test_an_earlier_fire_time_than_the_last_is_not_claimed(run, job, me, now):
+    assert history.claim(firing_of(job, now - timedelta(seconds=1)), me, now, None) is None
+
+
+def test_a_claim_without_the_lease_leaves_no_trace(job, me, now):
+    with pytest.raises(LeaseLost):
+        history.claim(firing_of(job, now), Identity.mine(), now, None)
+    job.refresh_from_db()
+    assert (Run.objects.count(), job.last_fire_at) == (0, None)
+
+
+def test_the_ledger_shows_a_started_and_then_a_finished_execution(run, now):
+    assert DjangoJobExecution.objects.get().status == DjangoJobExecution.SENT
+    history.close(run, GOOD, now + timedelta(seconds=2), next_jobs=(), mail=False)
+    row = DjangoJobExecution.objects.get()
+    assert (row.status, float(row.duration), row.job.job_state) == (DjangoJobExecution.SUCCESS, 2.0, b"")
+
+
+def test_a_failure_is_an_error_in_the_ledger(run, now):
+    history.close(run, BAD, now, next_jobs=(), mail=True)
+    row = DjangoJobExecution.objects.get()
+    assert (row.status, row.exception) == (DjangoJobExecution.ERROR, "exit code 3")
+
+
+def test_a_run_is_closed_once(run, now):
+    history.close(run, GOOD, now, next_jobs=(), mail=False)
+    history.close(run, BAD, now, next_jobs=(), mail=True)
+    stored = Run.objects.get()
+    assert (stored.status, stored.output, stored.report) == (Status.SUCCEEDED, "fine\n", Report.NONE)
+
+
+def test_the_report_is_owed_from_the_moment_the_run_is_closed(run, now):
+    history.close(run, BAD, now, next_jobs=(), mail=True)
+    assert [due.pk for due in history.reports_due(now, 10)] == [run.pk]
+
+
+def test_chained_runs_are_queued_with_the_close_and_only_once(run, job, now):
+    following = other_job(now)
+    first = history.close(run, GOOD, now, next_jobs=[following.name], mail=False)
+    second = history.close(run, GOOD, now, next_jobs=[following.name], mail=False)
+    assert first == second
+    chained = Run.objects.get(job=following)
+    assert (chained.status, chained.cause, chained.parent) == (Status.QUEUED, Cause.CHAIN, run)
+
+
+def test_chained_runs_keep_the_order_they_were_named_in(run, now):
+    names = [
+        Job.objects.create(name=f"demo.{letter}", app="demo", command=letter, owed_since=now).name for letter in "zab"
+    ]
+    assert [item.name for item in history.close(run, GOOD, now, next_jobs=names, mail=False)] == names
+
+
+@pytest.mark.parametrize("output", ["a\0b", "name \udcff", "😀 €"])
+def test_the_outcome_is_kept_whatever_the_output(run, now, output):
+    history.close(run, Outcome(status=Status.SUCCEEDED, exit_code=0, output=output), now, next_jobs=(), mail=False)
+    assert Run.objects.get().status == Status.SUCCEEDED
+
+
+def test_a_queued_run_is_claimed_once(job, me, now):
+    queued = history.enqueue(job, now, requested_by="alice", delay=timedelta(0), forced=False)
+    firing = Firing(job_id=job.pk, name=job.name, cause=Cause.MANUAL, fire_time=now, run_id=queued.pk)
+    assert [item.run_id for item in history.queued()] == [queued.pk]
+    taken = history.claim(firing, me, now, None)
+    assert (taken.pk, taken.status, taken.requested_by) == (queued.pk, Status.RUNNING, "alice")
+    history.close(taken, GOOD, now, next_jobs=(), mail=False)
+    assert history.claim(firing, me, now, None) is None
+    job.refresh_from_db()
+    assert job.last_fire_at is None  # the grid of the schedule stays where it was
+
+
+def test_skips_in_a_row_for_one_reason_share_a_run(job, me, now):
+    for minute in range(5):
+        moment = now + timedelta(minutes=minute)
+        history.skip(firing_of(job, moment, coalesced=int(minute == 2)), me, "nothing to do", moment, None)
+    run = Run.objects.get()
+    assert (run.status, run.coalesced, run.reason) == (Status.SKIPPED, 5, "nothing to do")
+    assert (run.scheduled_for, run.finished_at) == (now, now + timedelta(minutes=4))
+
+
+def test_a_skip_for_another_reason_is_a_run_of_its_own(job, me, now):
+    for minute, reason in enumerate(["closed", "closed", "no orders"]):
+        moment = now + timedelta(minutes=minute)
+        history.skip(firing_of(job, moment), me, reason, moment, None)
+    assert list(Run.objects.order_by("id").values_list("reason", "coalesced")) == [("closed", 1), ("no orders", 0)]
+
+
+def test_a_skip_counts_a_fire_time_once(job, me, now):
+    for _ in range(2):
+        history.skip(firing_of(job, now), me, "no", now, None)
+    assert Run.objects.get().coalesced == 0
+
+
+def test_a_queued_run_that_is_skipped_keeps_its_own_row(job, me, now):
+    queued = history.enqueue(job, now, requested_by="", delay=timedelta(0), forced=False)
+    firing = Firing(job_id=job.pk, name=job.name, cause=Cause.MANUAL, fire_time=now, run_id=queued.pk)
+    history.skip(firing, me, "the job is disabled", now, None)
+    queued.refresh_from_db()
+    assert (queued.status, queued.reason) == (Status.SKIPPED, "the job is disabled")
+
+
+def test_an_abandoned_run_is_reported(run, now):
+    assert history.abandon(run, "its runner is gone", now, ended=["pid 7 sleep"])
+    stored = Run.objects.get()
+    assert (stored.status, stored.report, stored.warning) == (Status.ABANDONED, Report.DUE, "pid 7 sleep")
+    assert not history.abandon(run, "again", now)
+
+
+def test_live_output_is_written_to_a_running_row_only(run, now):
+    history.show_output(run.pk, "half")
+    assert Run.objects.get().output == "half"
+    history.close(run, GOOD, now, next_jobs=(), mail=False)
+    history.show_output(run.pk, "late")
+    assert Run.objects.get().output == "fine\n"
+
+
+def test_pruning_keeps_the_newest_of_each_job_and_what_is_not_reported_yet(job, now):
+    def old(days, **values):
+        moment = now - timedelta(days=days)
+        values = {"status": Status.SUCCEEDED, "cause": Cause.SCHEDULE, "finished_at": moment, **values}
+        return Run.objects.create(job=job, scheduled_for=moment, **values)
+
+    unsent = old(300, report=Report.DUE)
+    gone = [old(200), old(190)]
+    kept = [old(180), old(170), old(1)]
+    assert history.prune(now, timedelta(days=90), 3) == len(gone)
+    assert set(Run.objects.all()) == {unsent, *kept}
+
+
+def test_pruning_never_touches_open_runs(run, now):
+    assert history.prune(now + timedelta(days=1000), timedelta(0), 0) == 0

@@ -1,0 +1,98 @@
+"""Imports point down the floor plan: a file imports only from lines above its own."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import scheduler_bridge
+
+PACKAGE = Path(scheduler_bridge.__file__).parent
+PLAN = (
+    "exceptions",
+    "conf",
+    "schedules",
+    "definition",
+    "discovery",
+    "router",
+    "models",
+    "triggers",
+    "plan",
+    "ledger",
+    "registry",
+    "deployment",
+    "changes",
+    "lease",
+    "connection",
+    "execution",
+    "history",
+    "notifications",
+    "chain",
+    "run",
+    "worker",
+    "scheduler",
+    "systemd",
+    "control",
+    "runner",
+    "forecast",
+    "diagnosis",
+    "api",
+    "checks",
+    "admin",
+    "receivers",
+    "apps",
+    "management",
+    "migrations",
+)
+# Rooms with several files: what lies inside one may import its neighbours.
+FOLDERS = {"triggers", "execution", "history", "admin", "management", "migrations"}
+
+
+def files() -> list[Path]:
+    return [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path, tree: ast.AST) -> set[str]:
+    """Give the rooms that a file imports from, inside functions too."""
+    rooms = set()
+    folder = path.relative_to(PACKAGE.parent).parts[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = folder[: len(folder) + 1 - node.level] if node.level else ()
+            start = [*base, *(node.module.split(".") if node.module else [])]
+            names = [[*start, alias.name] for alias in node.names]
+        else:
+            continue
+        rooms |= {name[1] for name in names if name[0] == PACKAGE.name and len(name) > 1}
+    return rooms
+
+
+def upward(path: Path, tree: ast.AST) -> list[str]:
+    own = room(path)
+    allowed = {*PLAN[: PLAN.index(own)], *({own} & FOLDERS)}
+    return [f"{path.name} imports {name}" for name in sorted(imported(path, tree) - allowed)]
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_from_above(path):
+    assert room(path) in PLAN
+    assert upward(path, ast.parse(path.read_text())) == []
+
+
+def test_an_upward_import_is_seen_even_inside_a_function():
+    tree = ast.parse("def step():\n    from .runner import RunnerProcess")
+    assert upward(PACKAGE / "plan.py", tree) == ["plan.py imports runner"]
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_stand_at_the_top(path):
+    tree = ast.parse(path.read_text())
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name != "ready")
+    inner = [n for function in functions for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert inner == []

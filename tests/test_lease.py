@@ -1,0 +1,81 @@
+import os
+import socket
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from scheduler_bridge import lease
+from scheduler_bridge.exceptions import LeaseLost
+from scheduler_bridge.lease import EXPIRES_AFTER, Identity, Watch
+
+
+def test_nobody_holds_the_lease_before_it_is_acquired(db):
+    assert lease.holder() is None
+
+
+def test_the_holder_names_this_process(me, now):
+    holder = lease.holder()
+    assert (holder.token, holder.host, holder.pid, holder.since) == (me.token, socket.gethostname(), os.getpid(), now)
+
+
+def test_only_one_of_two_acquires_a_free_lease(me, now):
+    assert not lease.acquire(Identity.mine(), None, now)
+    assert lease.holder().token == me.token
+
+
+def test_a_renewed_lease_is_not_taken_by_one_who_saw_the_heartbeat_before(me, now):
+    before = lease.holder()
+    lease.renew(me, now + timedelta(seconds=1), None)
+    assert not lease.acquire(Identity.mine(), before, now + timedelta(seconds=20))
+
+
+def test_an_expired_lease_is_taken_and_its_former_holder_notices(me, now):
+    other = Identity.mine()
+    assert lease.acquire(other, lease.holder(), now)
+    with pytest.raises(LeaseLost):
+        lease.renew(me, now, None)
+    with pytest.raises(LeaseLost):
+        lease.confirm(me)
+    lease.release(me)
+    assert lease.holder().token == other.token
+
+
+def test_a_released_lease_is_free_at_once(me, now):
+    lease.release(me)
+    assert lease.holder() is None
+    assert lease.acquire(Identity.mine(), None, now)
+
+
+def test_a_heartbeat_makes_a_holder_alive_for_a_while_only(me, now):
+    lease.renew(me, now, now)
+    holder = lease.holder()
+    assert holder.is_alive(now + timedelta(seconds=14))
+    assert not holder.is_alive(now + timedelta(seconds=16))
+    assert holder.loop_at == now
+
+
+def test_a_watch_waits_for_a_heartbeat_that_stands_still(me):
+    watch, holder = Watch(), replace(lease.holder(), host="elsewhere")
+    assert not watch.expired(holder, 100)
+    assert not watch.expired(holder, 100 + EXPIRES_AFTER - 1)
+    assert watch.expired(holder, 100 + EXPIRES_AFTER)
+
+
+def test_each_heartbeat_starts_the_watch_anew(me, now):
+    watch, holder = Watch(), replace(lease.holder(), host="elsewhere")
+    watch.expired(holder, 100)
+    beaten = replace(holder, heartbeat_at=now + timedelta(seconds=4))
+    assert not watch.expired(beaten, 100 + EXPIRES_AFTER)
+
+
+def test_a_dead_process_of_this_host_is_known_to_be_gone_at_once(me):
+    holder = lease.holder()
+    assert not holder.is_gone()
+    assert replace(holder, pid=2**22 + 1).is_gone()
+    assert replace(holder, process_started=holder.process_started - 100).is_gone()
+    assert not replace(holder, host="elsewhere", pid=2**22 + 1).is_gone()
+
+
+def test_observing_gives_the_holder(me):
+    assert lease.observe() == lease.holder()

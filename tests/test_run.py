@@ -1,0 +1,178 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import OperationalError
+
+from scheduler_bridge import api, discovery, history, registry, run
+from scheduler_bridge.discovery import Discovery, discover
+from scheduler_bridge.exceptions import LeaseLost, SkipRun
+from scheduler_bridge.execution.child_process import Launcher
+from scheduler_bridge.history import Firing
+from scheduler_bridge.lease import Identity
+from scheduler_bridge.models import Cause, Job, Report, Run, Runner, Status
+from scheduler_bridge.run import Held, Stopped, Workplace
+
+NAME = "tests.demo.specimen"
+
+
+@pytest.fixture
+def define(monkeypatch):
+    """Let the specimen's class say something else."""
+
+    def change(**values):
+        given = discover()
+        definition = replace(given.definitions[NAME], internal=True, **values)
+        found = Discovery(definitions={**given.definitions, NAME: definition}, broken={}, others=())
+        monkeypatch.setattr(registry, "discover", lambda: found)
+        monkeypatch.setattr(discovery, "discover", lambda: found)
+
+    change()
+    return change
+
+
+@pytest.fixture
+def place(me):
+    return Workplace(
+        me=me,
+        launcher=Launcher(head=(), cwd="/", environment={}),
+        stop=lambda: None,
+        stopping=lambda: False,
+        entered=lambda run, internal: None,
+    )
+
+
+@pytest.fixture
+def firing(me, define):
+    job = Job.objects.get(name=NAME)
+    due = datetime.now(UTC)
+    Job.objects.filter(pk=job.pk).update(owed_since=due - timedelta(hours=1))
+    return Firing(job_id=job.pk, name=NAME, cause=Cause.SCHEDULE, fire_time=due)
+
+
+def test_a_firing_becomes_a_closed_run(firing, place):
+    completion = run.perform(firing, place)
+    stored = Run.objects.get()
+    assert (stored.status, stored.exit_code, stored.host) == (Status.SUCCEEDED, 0, place.me.host)
+    assert (completion.run_id, completion.status) == (stored.pk, Status.SUCCEEDED)
+    assert Job.objects.get(name=NAME).next_run_at > firing.fire_time
+
+
+def test_a_fire_time_runs_once(firing, place):
+    run.perform(firing, place)
+    assert run.perform(firing, place) is None
+    assert Run.objects.count() == 1
+
+
+@pytest.mark.parametrize("answer", [False, None, 0, "", Job.objects.none])
+def test_a_false_answer_skips_the_run(firing, place, define, answer):
+    define(should_run=lambda: answer() if callable(answer) else answer)
+    assert run.perform(firing, place).status == Status.SKIPPED
+    assert Run.objects.get().reason == "should_run said no"
+
+
+def test_a_skip_says_why(firing, place, define):
+    def question():
+        raise SkipRun("no orders")
+
+    define(should_run=question)
+    run.perform(firing, place)
+    assert Run.objects.get().reason == "no orders"
+
+
+def test_an_error_in_the_question_runs_the_job(firing, place, define, caplog):
+    define(should_run=lambda: 1 / 0)
+    assert run.perform(firing, place).status == Status.SUCCEEDED
+    assert "should_run failed, so the job runs" in caplog.text
+
+
+def test_a_forced_run_is_not_asked(firing, place, define):
+    define(should_run=lambda: False)
+    queued = api.run_now(NAME, force=True)
+    asked = replace(firing, run_id=queued.pk, cause=Cause.MANUAL)
+    assert run.perform(asked, place).status == Status.SUCCEEDED
+
+
+def test_a_disabled_job_is_skipped_and_says_so(firing, place):
+    Job.objects.filter(name=NAME).update(enabled=False)
+    run.perform(firing, place)
+    assert (Run.objects.get().status, Run.objects.get().reason) == (Status.SKIPPED, "the job is disabled")
+
+
+def test_a_job_that_is_gone_is_nothing_to_do(firing, place):
+    Job.objects.filter(name=NAME).delete()
+    assert run.perform(firing, place) is None
+
+
+def test_a_hold_starts_nothing(firing, place):
+    Runner.objects.update(held=True)
+    with pytest.raises(Held):
+        run.perform(firing, place)
+    assert not Run.objects.exists()
+
+
+def test_a_stopping_runner_starts_nothing_and_the_fire_time_stays_due(firing, place):
+    with pytest.raises(Stopped):
+        run.perform(firing, replace(place, stopping=lambda: True))
+    assert not Run.objects.exists()
+    assert Job.objects.get(name=NAME).last_fire_at is None
+
+
+def test_without_the_lease_nothing_starts(firing, place):
+    with pytest.raises(LeaseLost):
+        run.perform(firing, replace(place, me=Identity.mine()))
+    assert not Run.objects.exists()
+
+
+def test_followers_are_queued_with_the_close(firing, place, define):
+    define(next_jobs=("by_hand",))
+    (chained,) = run.perform(firing, place).chained
+    assert chained.name == "tests.demo.by_hand"
+    assert Run.objects.get(status=Status.QUEUED).parent_id != chained.run_id
+
+
+@pytest.mark.parametrize(("notify", "report"), [(True, Report.DUE), (False, Report.NONE)])
+def test_a_success_is_reported_where_the_job_asks_for_it(firing, place, notify, report):
+    Job.objects.filter(name=NAME).update(notify_on_success=notify)
+    run.perform(firing, place)
+    assert Run.objects.get().report == report
+
+
+def test_a_command_that_cannot_be_loaded_fails_loudly(firing, place, define):
+    define(command="nonexistent")
+    run.perform(replace(firing), place)
+    stored = Run.objects.get()
+    assert (stored.status, stored.report) == (Status.FAILED, Report.DUE)
+    assert "nonexistent" in stored.output
+
+
+def test_an_outage_before_the_start_is_waited_for(firing, place, monkeypatch):
+    real, tries = history.claim, []
+    monkeypatch.setattr(run, "RETRY_PAUSE", 0)
+    monkeypatch.setattr(run.connection, "drop", lambda alias: None)
+
+    def claim(*arguments):
+        tries.append(1)
+        if len(tries) < 3:
+            raise OperationalError("server closed the connection")
+        return real(*arguments)
+
+    monkeypatch.setattr(history, "claim", claim)
+    assert run.perform(firing, place).status == Status.SUCCEEDED
+    assert Run.objects.count() == 1
+
+
+def test_an_outage_at_the_end_loses_no_outcome_even_while_stopping(firing, place, monkeypatch):
+    real, stopping = history.close, []
+    monkeypatch.setattr(run, "RETRY_PAUSE", 0)
+    monkeypatch.setattr(run.connection, "drop", lambda alias: None)
+
+    def close(*arguments, **values):
+        if not stopping:
+            stopping.append(1)
+            raise OperationalError("server closed the connection")
+        return real(*arguments, **values)
+
+    monkeypatch.setattr(history, "close", close)
+    run.perform(firing, replace(place, stopping=lambda: bool(stopping)))
+    assert Run.objects.get().status == Status.SUCCEEDED

@@ -1,0 +1,105 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from scheduler_bridge import history, lease
+from scheduler_bridge.lease import Identity
+from scheduler_bridge.models import Job, Run, Runner, Status
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def said(capsys):
+    def say(*words: str) -> str:
+        call_command("scheduledjobs", *words)
+        return capsys.readouterr().out
+
+    return say
+
+
+def test_every_job_is_listed_with_its_schedule_and_where_it_comes_from(said):
+    lines = said().splitlines()
+    (line,) = [line for line in lines if "tests.demo.specimen" in line]
+    assert line.split()[:5] == ["tests.demo.specimen", "yes", "every", "30", "minutes"]
+    assert "code" in line
+    assert said("list") == said()
+
+
+def test_the_list_is_there_for_programs(said):
+    entries = {entry["name"]: entry for entry in json.loads(said("list", "--json"))}
+    entry = entries["tests.demo.specimen"]
+    assert (entry["enabled"], entry["schedule"], entry["source"]) == (True, "every 30 minutes", "code")
+
+
+def test_a_job_is_queued_under_its_short_name_too(said):
+    assert "tests.demo.specimen is queued" in said("run", "specimen")
+    assert Run.objects.get().status == Status.QUEUED
+
+
+def test_an_unknown_or_disabled_job_is_an_error(said):
+    with pytest.raises(CommandError, match="expected the name of a job"):
+        said("run", "nothing")
+    Job.objects.update(enabled=False)
+    with pytest.raises(CommandError, match="disabled"):
+        said("run", "specimen")
+    said("run", "specimen", "--force")
+    assert Run.objects.get().forced
+
+
+@pytest.mark.parametrize(("status", "code"), [(Status.SUCCEEDED, None), (Status.FAILED, 1), (Status.SKIPPED, 1)])
+def test_waiting_shows_the_output_and_ends_as_the_run_did(said, monkeypatch, status, code, capsys):
+    def end(seconds):
+        Run.objects.update(status=status, output="the output\n", reason="a reason")
+
+    monkeypatch.setattr("scheduler_bridge.management.commands.scheduledjobs.time.sleep", end)
+    if code is None:
+        assert said("run", "specimen", "--wait") == "the output\n"
+    else:
+        with pytest.raises(SystemExit) as caught:
+            said("run", "specimen", "--wait")
+        assert caught.value.code == code
+        assert "the output\n" in capsys.readouterr().out
+
+
+def test_why_names_the_gate_that_stops_the_job(said):
+    Runner.objects.update(token="")
+    assert said("why", "specimen").startswith("tests.demo.specimen: no runner is alive")
+    assert json.loads(said("why", "specimen", "--json"))["stop"] == "runner"
+
+
+def test_hold_and_resume(said):
+    said("hold", "--reason", "stocktaking")
+    assert Runner.objects.get().held_reason == "stocktaking"
+    said("resume", "--pending", "skip")
+    assert not Runner.objects.get().held
+
+
+def test_status_ends_with_two_when_no_runner_is_alive(said, capsys):
+    Runner.objects.update(token="")
+    with pytest.raises(SystemExit) as caught:
+        said("status")
+    assert caught.value.code == 2
+    assert "no runner is alive" in capsys.readouterr().out
+
+
+def test_status_ends_with_zero_when_one_is(said):
+    Runner.objects.update(token="")
+    lease.acquire(Identity.mine(), None, datetime.now(UTC))
+    assert said("status").startswith("alive: ")
+    assert json.loads(said("status", "--json"))["alive"]
+
+
+def test_commands_that_are_no_jobs_are_listed(said):
+    assert "tests.demo.no_job" in said("unscheduled").splitlines()
+    assert "tests.demo.specimen" not in json.loads(said("unscheduled", "--json"))
+
+
+def test_pruning_says_how_many_it_deleted(capsys, monkeypatch):
+    monkeypatch.setattr(history, "prune", lambda now, age, keep: age.days + keep)
+    call_command("pruneruns", age_days=30, keep=5)
+    assert capsys.readouterr().out == "35 runs deleted\n"
+    call_command("pruneruns")
+    assert capsys.readouterr().out == "110 runs deleted\n"

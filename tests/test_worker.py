@@ -1,0 +1,229 @@
+"""The executor and the loop, without a database: what is executed is a list of firings."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from apscheduler.triggers.interval import IntervalTrigger
+
+from scheduler_bridge.history import Firing, Queued
+from scheduler_bridge.models import Cause, Status
+from scheduler_bridge.registry import Planned
+from scheduler_bridge.run import Completion, Held
+from scheduler_bridge.scheduler import Scheduler
+from scheduler_bridge.triggers import Overdue
+from scheduler_bridge.worker import OneWorker
+
+FAR = timedelta(days=1)
+
+
+class Stage:
+    """A scheduler in a thread of its own, whose jobs are executed as the test says."""
+
+    def __init__(self) -> None:
+        self.executed: list[Firing] = []
+        self.executing = threading.Semaphore(0)
+        self.go_on = threading.Semaphore(0)
+        self.chains: dict[str, tuple[Queued, ...]] = {}
+        self.held: list[str] = []
+        self.failures: list[BaseException] = []
+        self.worker = OneWorker(self.execute, self.failures.append)
+        self.scheduler = Scheduler(self.worker, lambda scheduler, now: None)
+        self.thread = threading.Thread(target=self.scheduler.start)
+
+    def execute(self, firing: Firing) -> Completion | None:
+        if firing.name in self.held:
+            self.held.remove(firing.name)
+            self.executing.release()
+            raise Held
+        self.executed.append(firing)
+        self.executing.release()
+        assert self.go_on.acquire(timeout=10)
+        chained = self.chains.pop(firing.name, ())
+        return Completion(name=firing.name, status=Status.SUCCEEDED, chained=chained)
+
+    def apply(self, *planned: Planned, queued=(), held=False, again=False) -> None:
+        done = threading.Event()
+
+        def wish(scheduler: Scheduler) -> None:
+            scheduler.apply(planned, queued, held, again=again)
+
+        self.scheduler.wish(wish)
+        self.scheduler.wish(lambda scheduler: done.set())
+        assert done.wait(10)
+
+    def begun(self) -> str:
+        """Wait until the next job is executed, and name it."""
+        assert self.executing.acquire(timeout=10)
+        return self.executed[-1].name
+
+    def ended(self) -> None:
+        self.go_on.release()
+
+    def turn(self) -> None:
+        """Wait until the loop has turned."""
+        done = threading.Event()
+        for _ in range(2):
+            self.scheduler.wish(lambda scheduler: done.set())
+            assert done.wait(10)
+            done.clear()
+
+
+@pytest.fixture
+def stage():
+    stage = Stage()
+    stage.thread.start()
+    yield stage
+    stage.scheduler.end()
+    stage.worker.close()
+    for _ in range(20):
+        stage.go_on.release()
+    stage.thread.join(10)
+    assert stage.worker.join(10)
+    assert stage.failures == []
+
+
+def due(name: str, ago: float = 0, *, coalesced: int = 0, every: timedelta = FAR, key: str = "k") -> Planned:
+    latest = datetime.now(UTC) - timedelta(seconds=ago)
+    trigger = IntervalTrigger(seconds=every.total_seconds(), start_date=latest, timezone=UTC)
+    found = Overdue(latest=latest, coalesced=coalesced)
+    return Planned(job_id=1, name=name, key=key, trigger=trigger, next_run_at=latest + every, due=found)
+
+
+def queued(run_id: int, name: str, cause: Cause = Cause.MANUAL) -> Queued:
+    return Queued(run_id=run_id, job_id=run_id, name=name, cause=cause, scheduled_for=datetime.now(UTC))
+
+
+def test_one_job_runs_at_a_time_in_the_order_they_were_due(stage):
+    stage.apply(due("second", 1), due("first", 2))
+    assert stage.begun() == "first"
+    stage.turn()
+    assert len(stage.executed) == 1
+    stage.ended()
+    assert stage.begun() == "second"
+
+
+def test_what_was_missed_is_counted_in_the_one_late_run(stage):
+    stage.apply(due("job", 5, coalesced=7))
+    stage.begun()
+    assert stage.executed[0].coalesced == 7
+
+
+def test_a_job_that_waits_folds_its_further_fire_times(stage):
+    stage.apply(due("long", 9), held=False)
+    assert stage.begun() == "long"
+    stage.apply(due("long", 9), due("short", 0.5, every=timedelta(seconds=0.1)))
+    waiting = lambda: stage.worker._waiting["short"]  # noqa: E731
+    while waiting().coalesced < 6:
+        stage.turn()
+    stage.ended()
+    assert stage.begun() == "short"
+    assert stage.executed[-1].coalesced >= 6
+    assert sum(firing.name == "short" for firing in stage.executed) == 1
+
+
+def test_a_chained_run_goes_ahead_of_everything_that_waits(stage):
+    stage.apply(due("parent", 9))
+    stage.begun()
+    stage.chains["parent"] = (queued(7, "child", Cause.CHAIN),)
+    stage.apply(due("parent", 9), due("waiting", 5), queued=[queued(8, "by hand")])
+    stage.turn()
+    for name in ("child", "by hand", "waiting"):
+        stage.ended()
+        assert stage.begun() == name
+
+
+def test_a_queued_run_is_taken_up_once(stage):
+    item = queued(7, "by hand")
+    for _ in range(3):
+        stage.apply(queued=[item])
+    stage.begun()
+    stage.apply(queued=[item])
+    stage.ended()
+    stage.turn()
+    assert [firing.run_id for firing in stage.executed] == [7]
+
+
+def test_a_reload_leaves_what_did_not_change_alone(stage):
+    stage.apply(due("job", 5, coalesced=3))
+    stage.begun()
+    stage.ended()
+    stage.turn()
+    before = stage.scheduler.get_job("job").next_run_time
+    stage.apply(due("job", 0))
+    stage.turn()
+    assert stage.scheduler.get_job("job").next_run_time == before
+    assert len(stage.executed) == 1
+
+
+def test_a_job_with_another_key_is_timed_anew_and_one_that_is_gone_taken_out(stage):
+    stage.apply(due("a", 5), due("b", 4))
+    for _ in range(2):
+        stage.begun()
+        stage.ended()
+    later = datetime.now(UTC) + timedelta(hours=3)
+    trigger = IntervalTrigger(hours=3, start_date=later, timezone=UTC)
+    stage.apply(Planned(job_id=1, name="a", key="other", trigger=trigger, next_run_at=later, due=None))
+    assert [(job.id, job.next_run_time) for job in stage.scheduler.get_jobs()] == [("a", later)]
+
+
+def test_on_hold_nothing_starts_and_everything_is_kept(stage):
+    stage.apply(due("job", 5), held=True)
+    stage.turn()
+    assert stage.executed == []
+    stage.apply(due("job", 5), held=False)
+    assert stage.begun() == "job"
+
+
+def test_a_firing_that_meets_a_hold_at_the_gate_is_put_back(stage):
+    stage.held.append("job")
+    stage.apply(due("job", 5, coalesced=2))
+    assert stage.executing.acquire(timeout=10)
+    while not stage.worker.is_held:
+        stage.turn()
+    stage.apply(due("job", 5, coalesced=2), held=False)
+    assert stage.begun() == "job"
+    assert stage.executed[0].coalesced == 2
+
+
+def test_an_ended_loop_eats_no_fire_time(stage):
+    stage.apply(due("long", 5))
+    stage.begun()
+    stage.scheduler.end()
+    stage.thread.join(10)
+    later = due("late", 1)
+    stage.scheduler.wish(lambda scheduler: scheduler.apply([later], (), False))
+    assert stage.scheduler._process_jobs() is None
+    assert stage.scheduler.get_job("late") is None
+
+
+def test_a_stop_in_the_middle_of_a_chain_ends_and_starts_nothing_more(stage):
+    stage.apply(due("parent", 5))
+    stage.begun()
+    stage.chains["parent"] = (queued(7, "child", Cause.CHAIN),)
+    stage.scheduler.end()
+    stage.worker.close()
+    stage.ended()
+    assert stage.worker.join(5)
+    assert [firing.name for firing in stage.executed] == ["parent"]
+
+
+def test_an_error_in_the_worker_is_handed_on():
+    failures, done = [], threading.Event()
+
+    def execute(firing):
+        raise RuntimeError("lost")
+
+    def failed(error):
+        failures.append(error)
+        done.set()
+
+    worker = OneWorker(execute, failed)
+    scheduler = Scheduler(worker, lambda scheduler, now: None)
+    thread = threading.Thread(target=scheduler.start)
+    thread.start()
+    scheduler.wish(lambda given: given.apply([due("job", 5)], (), False))
+    assert done.wait(10)
+    scheduler.end()
+    thread.join(10)
+    assert str(failures[0]) == "lost"
