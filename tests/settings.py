@@ -2,6 +2,8 @@
 
 import os
 
+import django
+
 ENGINE = os.environ.get("DATABASE_ENGINE", "sqlite")
 _DATABASES = {
     "sqlite": {
@@ -69,5 +71,8 @@ TIME_ZONE = "Europe/Stockholm"
 LANGUAGE_CODE = "en"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ADMINS = ["ops@example.com"] if os.environ.get("PLAIN_ADMINS") else [("Ops", "ops@example.com")]
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -4,6 +4,8 @@ import json
 import os
 from datetime import timedelta
 
+import django
+
 from tests.settings import *  # noqa: F403
 from tests.settings import _DATABASES, ENGINE
 
@@ -18,8 +20,12 @@ INSTALLED_APPS = [
     "tests.acceptance.site",
 ]
 DATABASES = {"default": {**_DATABASES[ENGINE], "NAME": os.environ["SITE_DATABASE"]}}
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = os.environ["SITE_FOLDER"] + "/mail"
+_FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+_MAIL_FOLDER = os.environ["SITE_FOLDER"] + "/mail"
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": _FILE_BACKEND, "OPTIONS": {"file_path": _MAIL_FOLDER}}}
+else:
+    EMAIL_BACKEND, EMAIL_FILE_PATH = _FILE_BACKEND, _MAIL_FOLDER
 SCHEDULER_BRIDGE = {
     "STOP_GRACE": timedelta(seconds=float(os.environ.get("SITE_GRACE", "1"))),
     "KILL_AFTER": timedelta(seconds=1),
