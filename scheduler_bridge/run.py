@@ -12,7 +12,8 @@ from django.db import InterfaceError, OperationalError
 from . import chain, conf, connection, discovery, history, registry
 from .exceptions import SkipRun
 from .execution import child_process, in_process, room
-from .execution.child_process import ChildSpec, Launcher, StopRequest
+from .execution.child_process import ChildSpec, StopRequest
+from .execution.launcher import Launcher
 from .execution.outcome import Outcome
 from .execution.output import Capture
 from .history import Firing, Queued

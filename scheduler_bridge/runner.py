@@ -16,7 +16,8 @@ from django.db import DatabaseError, InterfaceError, connections
 from . import conf, connection, history, notifications, run, systemd
 from .control import Control, Orders, Timetable
 from .execution import console
-from .execution.child_process import Launcher, StopRequest
+from .execution.child_process import StopRequest
+from .execution.launcher import Launcher
 from .history import Firing
 from .lease import Identity
 from .models import Run

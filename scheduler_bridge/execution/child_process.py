@@ -7,10 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
@@ -18,12 +17,11 @@ import psutil
 from ..models import Status
 from ..schedules import interval_words
 from . import supervisor
+from .launcher import Launcher
 from .outcome import Outcome
 from .output import Capture
 
 MARKER: Final = "SCHEDULER_BRIDGE_RUN"
-# By these systemd speaks with the runner alone (sd_notify(3)).
-PRIVATE: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
 CHUNK: Final = 64 * 1024  # bytes, the size of a pipe
 LOOK_EVERY: Final = 0.2  # seconds between two questions whether to stop
 SHOW_EVERY: Final = 0.5  # seconds between two updates of the live output
@@ -48,42 +46,6 @@ class StopRequest:
     """The wish that a run ends before its time, and why."""
 
     reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launcher:
-    """How this process was started, so that its children are started likewise, whatever a job changes later."""
-
-    head: tuple[str, ...]  # interpreter, its flags, and the project's way to run a command
-    cwd: str
-    environment: Mapping[str, str]
-
-    @classmethod
-    def from_process(cls) -> "Launcher":
-        """Note how this process was started."""
-        # The flags -X, -W, -B and their like do not pass to a child by themselves.
-        flags = vars(subprocess)["_args_from_interpreter_flags"]()
-        path = [os.path.abspath(sys.path[0] or os.curdir), os.environ.get("PYTHONPATH", "")]
-        environment = {
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-            "NO_COLOR": "1",
-            **{name: value for name, value in os.environ.items() if name not in PRIVATE},
-            "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        }
-        return cls(head=(sys.executable, *flags, *_way_in()), cwd=os.getcwd(), environment=environment)
-
-
-def _way_in() -> tuple[str, ...]:
-    """Give the project's own manage.py, which may do more than Django's, or Django's own way in."""
-    script = Path(sys.argv[0])
-    try:
-        text = script.read_text(errors="replace") if script.is_file() else ""
-        if "execute_from_command_line" in text and script.name != "__main__.py":
-            return (str(script.resolve()),)
-    except OSError:
-        pass
-    return ("-m", "django")
 
 
 def run(

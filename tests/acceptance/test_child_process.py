@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from scheduler_bridge.execution import child_process
-from scheduler_bridge.execution.child_process import MARKER, ChildSpec, Launcher, StopRequest
+from scheduler_bridge.execution.child_process import MARKER, ChildSpec, StopRequest
+from scheduler_bridge.execution.launcher import Launcher
 from scheduler_bridge.models import Status
 
 SPEC = ChildSpec(
