@@ -1,0 +1,99 @@
+import io
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+from scheduler_bridge.execution import console
+from scheduler_bridge.execution.output import Capture
+
+
+@contextmanager
+def routed() -> Iterator[tuple[io.StringIO, io.StringIO]]:
+    """Give a console of the test's own, with the routers in place."""
+    out, error = io.StringIO(), io.StringIO()
+    handler = logging.StreamHandler(error)
+    logging.getLogger("tests.console").addHandler(handler)
+    start = threading.Thread.start
+    with redirect_stdout(out), redirect_stderr(error):
+        console.install()
+        try:
+            yield out, error
+        finally:
+            console.uninstall()
+    threading.Thread.start = start
+    logging.getLogger("tests.console").removeHandler(handler)
+
+
+def test_only_what_the_capturing_thread_says_is_captured():
+    with routed() as (out, error):
+        capture, begun, go_on = Capture(1000), threading.Event(), threading.Event()
+
+        def other() -> None:
+            begun.wait(10)
+            print("of the other")
+            go_on.set()
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        with console.captured(capture):
+            print("of the job")
+            sys.stderr.write("trouble\n")
+            logging.getLogger("tests.console").warning("logged")
+            begun.set()
+            go_on.wait(10)
+        thread.join()
+        print("after")
+        assert capture.text() == "of the job\ntrouble\nlogged\n"
+        assert (out.getvalue(), error.getvalue()) == ("of the other\nafter\n", "")
+
+
+def test_a_thread_speaks_for_the_job_that_started_it_also_later_and_in_turn():
+    with routed() as (out, _error):
+        capture, go_on = Capture(1000), threading.Event()
+
+        def child() -> None:
+            go_on.wait(10)
+            thread = threading.Thread(target=print, args=["grandchild"])
+            thread.start()
+            thread.join()
+
+        with console.captured(capture):
+            thread = threading.Thread(target=child)
+            thread.start()
+        go_on.set()
+        thread.join()
+        assert capture.text() == "grandchild\n"
+        assert out.getvalue() == ""
+
+
+def test_the_routers_are_put_in_place_once():
+    with routed():
+        router = sys.stdout
+        console.install()
+        assert sys.stdout is router
+
+
+def test_the_console_is_put_back():
+    with routed() as (out, error):
+        console.uninstall()
+        assert (sys.stdout, sys.stderr) == (out, error)
+        logging.getLogger("tests.console").warning("again")
+        assert error.getvalue() == "again\n"
+
+
+def test_a_job_sees_no_terminal_and_text_that_is_no_utf_8():
+    with routed():
+        capture = Capture(1000)
+        with console.captured(capture):
+            assert not sys.stdout.isatty()
+            sys.stdout.write("half a letter: \udcff\n")
+            sys.stdout.flush()
+        assert "half a letter: \\udcff" in capture.text()
+
+
+def test_a_console_that_was_closed_is_no_error_at_a_flush():
+    with routed() as (out, _error):
+        out.close()
+        sys.stdout.flush()

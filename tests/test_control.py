@@ -1,0 +1,204 @@
+"""The steps of the control thread, called one by one; the thread itself is seen in the acceptance tests."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from django.db import OperationalError
+
+from scheduler_bridge import connection, control, deployment, lease, systemd
+from scheduler_bridge.control import STALLED_AFTER, Control, Orders, Timetable
+from scheduler_bridge.exceptions import LeaseLost
+from scheduler_bridge.lease import Identity
+from scheduler_bridge.models import Job, Run, Runner, Status
+
+OTHER = Identity(token="other", host="elsewhere", pid=4711, process_started=0.0)
+
+
+class Told:
+    """What the process was told."""
+
+    def __init__(self) -> None:
+        self.timetables: list[Timetable] = []
+        self.outdated = 0
+        self.occupied: list[str] = []
+        self.waits = True
+        self.turn: tuple[datetime, float] | None = None
+
+    def orders(self) -> Orders:
+        return Orders(
+            apply=self.timetables.append,
+            outdated=self.hear_outdated,
+            occupied=self.hear_occupied,
+            failed=pytest.fail,
+            loop_at=lambda: self.turn,
+        )
+
+    def hear_outdated(self) -> None:
+        self.outdated += 1
+
+    def hear_occupied(self, text: str) -> bool:
+        self.occupied.append(text)
+        return self.waits
+
+
+@pytest.fixture
+def told():
+    return Told()
+
+
+@pytest.fixture
+def subject(transactional_db, told, monkeypatch):
+    """A control thread that was never started; its test is the one that turns it."""
+    monkeypatch.setattr(connection, "drop", lambda alias: None)
+    deployment.follow(datetime.now(UTC))
+    Runner.objects.filter(pk=Runner.ROW).update(token="", held=False)
+    subject = Control(Identity.mine(), told.orders())
+    yield subject
+    lease.release(subject.me)
+
+
+@pytest.fixture
+def serving(subject):
+    assert subject._become_runner()
+    assert subject._start()
+    subject._beaten_at = float("-inf")
+    return subject
+
+
+def test_a_free_lease_is_taken_and_everything_read(serving, told):
+    assert lease.holder().token == serving.me.token
+    planned = {item.name for item in told.timetables[0].planned}
+    assert "tests.demo.specimen" in planned
+
+
+def test_a_standby_says_once_who_the_runner_is(subject, told, monkeypatch):
+    lease.acquire(OTHER, None, datetime.now(UTC))
+    looks = iter(range(3))
+    monkeypatch.setattr(subject, "_pause", lambda seconds: next(looks, None) is None and subject.stop())
+    assert not subject._become_runner()
+    assert len(told.occupied) == 1
+    assert "elsewhere process 4711 is the runner since" in told.occupied[0]
+
+
+def test_one_who_may_not_wait_goes(subject, told):
+    told.waits = False
+    lease.acquire(OTHER, None, datetime.now(UTC))
+    assert not subject._become_runner()
+    assert lease.holder().token == "other"
+
+
+def test_a_standby_notices_that_newer_code_was_migrated(subject, told, monkeypatch):
+    lease.acquire(OTHER, None, datetime.now(UTC))
+    monkeypatch.setattr(subject, "_pause", lambda seconds: Runner.objects.update(code="newer"))
+    assert not subject._become_runner()
+    assert told.outdated == 1
+
+
+def test_a_standby_takes_over_when_the_lease_is_given_back(subject, monkeypatch):
+    lease.acquire(OTHER, None, datetime.now(UTC))
+    monkeypatch.setattr(subject, "_pause", lambda seconds: lease.release(OTHER))
+    assert subject._become_runner()
+    assert lease.holder().token == subject.me.token
+
+
+def test_an_outage_is_said_once_and_its_end_too(subject, caplog):
+    caplog.set_level("INFO", "scheduler_bridge")
+
+    def fail() -> bool:
+        raise OperationalError("connection refused\n")
+
+    assert [subject._survive(step) for step in (fail, fail, lambda: True, lambda: True)] == [False, False, True, True]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the database does not answer, waiting: connection refused",
+        "the database answers again",
+    ]
+
+
+def test_what_a_dead_runner_left_is_abandoned_at_the_start(subject, job, now, caplog):
+    left = Run.objects.create(
+        job=job, status=Status.RUNNING, scheduled_for=now, started_at=now, host="elsewhere", marker="never-swept"
+    )
+    subject._become_runner()
+    subject._start()
+    left.refresh_from_db()
+    assert (left.status, left.reason) == (Status.ABANDONED, "its runner is gone")
+    assert f"job demo.specimen run {left.pk} abandoned" in caplog.text
+
+
+def test_a_heartbeat_carries_the_turn_of_the_loop(serving, told, now):
+    told.turn = (now, time.monotonic())
+    serving._turn()
+    assert lease.holder().loop_at == now
+
+
+def test_a_lost_lease_ends_the_thread(serving):
+    Runner.objects.update(token="other")
+    with pytest.raises(LeaseLost):
+        serving._turn()
+
+
+def test_nothing_is_read_anew_while_nothing_changes(serving, told):
+    serving._turn()
+    serving._turn()
+    assert len(told.timetables) == 1
+
+
+@pytest.mark.parametrize("change", ["save", "signal", "age"])
+def test_a_change_is_read_at_the_next_turn(serving, told, change):
+    serving._turn()
+    if change == "save":
+        Job.objects.get(name="tests.demo.specimen").save()
+        serving._listener._polled_at = float("-inf")
+    elif change == "signal":
+        serving.reload()
+    else:
+        serving._loaded_at -= control.REFRESH_EVERY
+    serving._turn()
+    assert len(told.timetables) == 2
+
+
+def test_a_step_of_the_clock_times_everything_again_once(serving, told):
+    serving.reload(again=True)
+    serving._turn()
+    serving.reload()
+    serving._turn()
+    assert [timetable.again for timetable in told.timetables] == [False, True, False]
+
+
+def test_newer_code_is_heard_of(serving, told):
+    Runner.objects.update(code="newer")
+    serving._listener._polled_at = float("-inf")
+    serving._listener._seen = None
+    serving._turn()
+    assert told.outdated == 1
+
+
+def test_a_loop_that_stands_still_is_an_error(subject, told, now):
+    subject._check_loop()
+    told.turn = (now, time.monotonic())
+    subject._check_loop()
+    told.turn = (now, time.monotonic() - STALLED_AFTER - 1)
+    with pytest.raises(RuntimeError, match="the loop has not turned since 2026-03-10 12:00:00 UTC"):
+        subject._check_loop()
+
+
+def test_a_pause_is_a_sign_of_life_and_ends_when_woken(subject, monkeypatch):
+    signs: list[str] = []
+    monkeypatch.setattr(systemd, "notify", lambda *lines: signs.extend(lines))
+    subject.reload()
+    subject.reload()
+    begun = time.monotonic()
+    subject._pause(60)
+    assert time.monotonic() - begun < 30
+    assert signs == ["WATCHDOG=1"]
+
+
+def test_a_lease_that_cannot_be_given_back_is_no_failure(subject, monkeypatch, caplog):
+    def fail(me: Identity) -> None:
+        raise OperationalError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "release", fail)
+        subject._leave()
+    assert "the lease was not given back: gone" in caplog.text

@@ -1,0 +1,44 @@
+import os
+import sys
+
+import pytest
+
+from scheduler_bridge.execution.launcher import PRIVATE, Launcher
+
+
+@pytest.mark.parametrize("name", sorted(PRIVATE))
+def test_the_line_to_systemd_is_the_runners_alone(monkeypatch, name):
+    monkeypatch.setenv(name, "secret")
+    assert name not in Launcher.from_process().environment
+
+
+def test_output_is_unbuffered_utf_8_unless_the_project_says_otherwise(monkeypatch):
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    environment = Launcher.from_process().environment
+    assert (environment["PYTHONUNBUFFERED"], environment["PYTHONUTF8"]) == ("1", "0")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_own"),
+    [("from django.core.management import execute_from_command_line\n", True), ("print('another tool')\n", False)],
+)
+def test_the_projects_own_way_in_is_used_where_there_is_one(monkeypatch, tmp_path, text, is_own):
+    script = tmp_path / "manage.py"
+    script.write_text(text)
+    monkeypatch.setattr(sys, "argv", [str(script), "runapscheduler"])
+    head = Launcher.from_process().head
+    assert head[0] == sys.executable
+    assert head[-1:] == (str(script),) if is_own else head[-2:] == ("-m", "django")
+
+
+def test_the_folder_that_python_searched_first_comes_first(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    assert Launcher.from_process().environment["PYTHONPATH"] == os.pathsep.join([str(tmp_path), "/elsewhere"])
+
+
+def test_what_a_job_changes_later_does_not_count(monkeypatch):
+    launcher = Launcher.from_process()
+    monkeypatch.setenv("LEFT_BY_A_JOB", "1")
+    assert "LEFT_BY_A_JOB" not in launcher.environment

@@ -1,0 +1,141 @@
+"""What the process decides; its real life with signals is seen in the acceptance tests."""
+
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from apscheduler.triggers.interval import IntervalTrigger
+from django.db import OperationalError
+
+from scheduler_bridge import connection, notifications, run
+from scheduler_bridge.control import Timetable
+from scheduler_bridge.history import Firing, Queued
+from scheduler_bridge.models import Cause
+from scheduler_bridge.registry import Planned
+from scheduler_bridge.runner import EXIT_OCCUPIED, EXIT_OUTDATED, EXIT_STOPPED, RunnerProcess
+from scheduler_bridge.triggers import Overdue
+
+
+@pytest.fixture
+def runner():
+    return RunnerProcess()
+
+
+@pytest.fixture
+def once():
+    return RunnerProcess(once=True)
+
+
+def planned(name: str, due: Overdue | None) -> Planned:
+    trigger = IntervalTrigger(hours=1, timezone=UTC)
+    return Planned(job_id=1, name=name, key="key", trigger=trigger, next_run_at=datetime.now(UTC), due=due)
+
+
+def wishes(runner: RunnerProcess) -> None:
+    """Let the scheduler do what it was asked for, without starting its loop."""
+    while not runner.scheduler._wishes.empty():
+        runner.scheduler._wishes.get()(runner.scheduler)
+
+
+def test_the_first_signal_stops_and_the_second_hurries(runner):
+    runner._on_stop(signal.SIGTERM, None)
+    assert (runner._stopping, runner._hurried, runner.exit_code) == (True, False, EXIT_STOPPED)
+    runner._on_stop(signal.SIGINT, None)
+    assert runner._hurried
+
+
+def test_newer_code_is_said_once_and_waits_for_the_run(runner, caplog):
+    caplog.set_level("INFO", "scheduler_bridge")
+    runner._outdated()
+    runner._outdated()
+    assert (runner._patient, runner.exit_code, len(caplog.records)) == (True, EXIT_OUTDATED, 1)
+
+
+def test_a_signal_while_newer_code_waits_is_a_first_signal(runner):
+    runner._outdated()
+    runner._on_stop(signal.SIGTERM, None)
+    assert (runner._hurried, runner._patient, runner.exit_code) == (False, False, EXIT_STOPPED)
+
+
+def test_a_standby_waits_and_says_why(runner, caplog):
+    caplog.set_level("INFO", "scheduler_bridge")
+    assert runner._occupied("host process 1 is the runner")
+    assert caplog.messages == ["standby: host process 1 is the runner"]
+    assert not runner._stopping
+
+
+def test_once_does_not_wait_for_another_runner(once, caplog):
+    assert not once._occupied("host process 1 is the runner")
+    assert once.exit_code == EXIT_OCCUPIED
+    assert caplog.messages == ["host process 1 is the runner, so nothing is run here"]
+
+
+@pytest.mark.parametrize(("step", "again"), [(0.0, False), (1.5, False), (-3600.0, True), (3600.0, True)])
+def test_a_step_of_the_clock_times_everything_again(runner, now, caplog, step, again):
+    runner._turned(runner.scheduler, now)
+    wall, monotonic = runner._turn
+    runner._turn = (wall - timedelta(seconds=step), monotonic)
+    runner._turned(runner.scheduler, now)
+    assert runner.control._again is again
+    assert bool(caplog.messages) is again
+
+
+def test_once_runs_only_what_is_due_and_each_only_once(once, now):
+    due = planned("due", Overdue(latest=now, coalesced=0))
+    soon = Queued(run_id=1, job_id=1, name="soon", cause=Cause.MANUAL, scheduled_for=datetime.now(UTC))
+    later = Queued(
+        run_id=2, job_id=1, name="later", cause=Cause.MANUAL, scheduled_for=soon.scheduled_for + timedelta(1)
+    )
+    timetable = Timetable(planned=(due, planned("not due", None)), queued=(soon, later), held=False, again=False)
+    once._apply(timetable)
+    wishes(once)
+    assert {job.id for job in once.scheduler.get_jobs()} == {"due", "run:1"}
+    once.scheduler.remove_all_jobs()
+    once._apply(timetable)
+    wishes(once)
+    assert once.scheduler.get_jobs() == []
+
+
+def test_once_ends_when_nothing_is_due(once, now):
+    once._turned(once.scheduler, now)
+    assert not once._stopping
+    once._apply(Timetable(planned=(), queued=(), held=False, again=False))
+    wishes(once)
+    once._turned(once.scheduler, now)
+    assert once._stopping
+
+
+def test_once_ends_during_a_hold(once, now):
+    due = planned("due", Overdue(latest=now, coalesced=0))
+    once._apply(Timetable(planned=(due,), queued=(), held=True, again=False))
+    wishes(once)
+    once.scheduler.remove_all_jobs()
+    once._turned(once.scheduler, now)
+    assert once._stopping
+
+
+@pytest.mark.parametrize("stop", [run.Stopped, run.Held])
+def test_a_run_that_did_not_start_completes_nothing(runner, now, monkeypatch, stop):
+    def refuse(firing: Firing, place: run.Workplace) -> None:
+        raise stop
+
+    monkeypatch.setattr(run, "perform", refuse)
+    firing = Firing(job_id=1, name="demo", cause=Cause.SCHEDULE, fire_time=now)
+    if stop is run.Held:
+        with pytest.raises(run.Held):
+            runner._perform(firing)
+        assert runner.control._asked
+    else:
+        assert runner._perform(firing) is None
+    assert runner._reports.is_set()
+
+
+def test_reports_wait_for_the_database(runner, monkeypatch):
+    def fail(now: datetime) -> int:
+        raise OperationalError("gone")
+
+    dropped: list[str] = []
+    monkeypatch.setattr(notifications, "send_due", fail)
+    monkeypatch.setattr(connection, "drop", dropped.append)
+    runner._send_reports()
+    assert dropped == ["default"]
