@@ -37,9 +37,11 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on SQLite against the built wheel."""
+    """Run the tests on SQLite against the built wheel; then the quick ones on a site with naive times and own users."""
     install(session, "test")
     run_tests(session, "-m", "not browser", *session.posargs)
+    session.env["ODD_SITE"] = "1"
+    run_tests(session, "-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/test_triggers.py")
 
 
 @nox.session

@@ -1,10 +1,14 @@
-"""The settings of the test site; DATABASE_ENGINE in the environment chooses the database."""
+"""The settings of the test site; DATABASE_ENGINE in the environment chooses the database.
+
+With ODD_SITE=1 it is a site with naive times and a user model of its own.
+"""
 
 import os
 
 import django
 
 ENGINE = os.environ.get("DATABASE_ENGINE", "sqlite")
+ODD = os.environ.get("ODD_SITE") == "1"
 _DATABASES = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -41,7 +45,9 @@ INSTALLED_APPS = [
     "django_apscheduler",
     "scheduler_bridge",
     "tests.demo",
+    *(["tests.people"] if ODD else []),
 ]
+AUTH_USER_MODEL = "people.Person" if ODD else "auth.User"
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -66,7 +72,7 @@ TEMPLATES = [
 ]
 ROOT_URLCONF = "tests.urls"
 STATIC_URL = "static/"
-USE_TZ = os.environ.get("USE_TZ", "1") == "1"
+USE_TZ = not ODD
 TIME_ZONE = "Europe/Stockholm"
 LANGUAGE_CODE = "en"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

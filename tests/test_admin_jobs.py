@@ -2,7 +2,8 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -21,7 +22,7 @@ def person(db):
     """Give a client of somebody on the staff who has these permissions."""
 
     def make(*permissions: str) -> Client:
-        user = User.objects.create_user("pat", password="x", is_staff=True)
+        user = get_user_model().objects.create_user("pat@example.com", password="x", is_staff=True)
         user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
         client = Client()
         client.force_login(user)
@@ -55,14 +56,14 @@ def test_the_list_takes_few_queries_however_many_jobs(person, specimen, django_a
 def test_disabling_is_recorded_with_the_person(person, specimen):
     act(person("view_job", "change_job"), "disable", specimen)
     specimen.refresh_from_db()
-    assert (specimen.enabled, specimen.changed_by, specimen.next_run_at) == (False, "pat", None)
+    assert (specimen.enabled, specimen.changed_by, specimen.next_run_at) == (False, "pat@example.com", None)
     assert "enabled: True → False" in LogEntry.objects.get().change_message
 
 
 def test_run_now_only_queues(person, specimen):
     act(person("view_job", "run_job"), "run_now", specimen)
     run = Run.objects.get()
-    assert (run.status, run.requested_by, run.job) == (Status.QUEUED, "pat", specimen)
+    assert (run.status, run.requested_by, run.job) == (Status.QUEUED, "pat@example.com", specimen)
     assert LogEntry.objects.count() == 1
 
 
@@ -102,7 +103,7 @@ def test_hold_and_resume_are_for_those_who_may(person, specimen):
     client = person("view_job", "hold_runner")
     client.post(reverse("admin:scheduler_bridge_hold"), {"reason": "stocktaking"})
     row = Runner.objects.get()
-    assert (row.held, row.held_by, row.held_reason) == (True, "pat", "stocktaking")
+    assert (row.held, row.held_by, row.held_reason) == (True, "pat@example.com", "stocktaking")
     client.post(reverse("admin:scheduler_bridge_resume"), {"pending": "run"})
     assert not Runner.objects.get().held
     assert [entry.change_message for entry in LogEntry.objects.order_by("id")] == ["hold: stocktaking", "resume: run"]

@@ -56,12 +56,16 @@ class Site:
 
     def query(self, code: str) -> Any:
         """Evaluate an expression over the tables in a process of its own."""
+        return self.script(f"print(json.dumps({code}, default=str))")
+
+    def script(self, code: str) -> Any:
+        """Execute a program that prints JSON, in a process of its own."""
         head = (
             "import json, django; django.setup()\n"
             "from scheduler_bridge.models import *; from scheduler_bridge import api\n"
         )
         done = subprocess.run(
-            [sys.executable, "-c", f"{head}print(json.dumps({code}, default=str))"],
+            [sys.executable, "-c", head + code],
             env=self.environment(),
             capture_output=True,
             text=True,

@@ -19,6 +19,7 @@ INSTALLED_APPS = [
     "scheduler_bridge",
     "tests.acceptance.site",
 ]
+AUTH_USER_MODEL = "auth.User"
 DATABASES = {"default": {**_DATABASES[ENGINE], "NAME": os.environ["SITE_DATABASE"]}}
 _FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 _MAIL_FOLDER = os.environ["SITE_FOLDER"] + "/mail"
