@@ -48,7 +48,10 @@ class Listener:
     def fileno(self) -> int | None:
         """Give the descriptor that becomes readable on a change, or None where the revision must be polled."""
         self._listen()
-        return None if self._session is None else int(self._connection.connection.fileno())
+        if self._session is None:
+            return None
+        with self._connection.wrap_database_errors:
+            return int(self._connection.connection.fileno())
 
     @property
     def pause(self) -> float:
@@ -83,4 +86,5 @@ class Listener:
     def _heard(self) -> bool:
         if self._session is None:
             return False
-        return len(list(self._connection.connection.notifies(timeout=0))) > 0
+        with self._connection.wrap_database_errors:
+            return len(list(self._connection.connection.notifies(timeout=0))) > 0

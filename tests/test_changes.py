@@ -1,4 +1,5 @@
 import pytest
+from django.db import InterfaceError, OperationalError, connection
 
 from scheduler_bridge import changes
 from scheduler_bridge.changes import Listener
@@ -61,3 +62,17 @@ def test_without_a_signal_the_revision_is_read_once_a_pause(committing, django_a
     listener.changed(100)
     with django_assert_num_queries(0):
         listener.changed(100 + listener.pause / 2)
+
+
+def test_a_connection_that_the_server_cut_is_an_outage_like_any_other(committing):
+    if connection.vendor != "postgresql":
+        pytest.skip("elsewhere the revision is read by Django itself")
+    listener = Listener("default")
+    listener.changed(0.0)
+    connection.connection.close()
+    with pytest.raises((OperationalError, InterfaceError)):
+        listener.fileno()
+    with pytest.raises((OperationalError, InterfaceError)):
+        listener.changed(1.0)
+    connection.close()
+    assert listener.changed(2.0)

@@ -21,6 +21,8 @@ INSTALLED_APPS = [
 ]
 AUTH_USER_MODEL = "auth.User"
 DATABASES = {"default": {**_DATABASES[ENGINE], "NAME": os.environ["SITE_DATABASE"]}}
+if "SITE_PORT" in os.environ:
+    DATABASES["default"]["PORT"] = os.environ["SITE_PORT"]
 _FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 _MAIL_FOLDER = os.environ["SITE_FOLDER"] + "/mail"
 if django.VERSION >= (6, 1):
@@ -33,6 +35,7 @@ SCHEDULER_BRIDGE = {
     "OVERRIDES": {
         name: {"enabled": name in json.loads(os.environ["SITE_JOBS"])}
         for name in (
+            "tests.acceptance.site.breaking",
             "tests.acceptance.site.tick",
             "tests.acceptance.site.long_inside",
             "tests.acceptance.site.long_outside",
@@ -43,3 +46,5 @@ SCHEDULER_BRIDGE = {
         )
     },
 }
+if "SITE_TIMEOUT" in os.environ:
+    SCHEDULER_BRIDGE["TIMEOUT"] = os.environ["SITE_TIMEOUT"]
