@@ -166,7 +166,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.job_id} {self.status} {self.scheduled_for:%Y-%m-%d %H:%M:%S}"
+        return _("run %(run)s of %(job)s") % {"run": self.pk, "job": self.job.name}
 
 
 class Runner(models.Model):

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -147,9 +148,27 @@ def test_a_bad_override_is_refused_at_its_field(admin_client, specimen, interval
 def test_the_page_shows_what_each_layer_says_and_the_next_fire_times(admin_client, specimen, settings):
     Job.objects.filter(pk=specimen.pk).update(override_times=["09:30:00"])
     text = admin_client.get(page(specimen)).content.decode()
-    assert "every 30 minutes" in text
-    assert "daily at 09:30 (changed here)" in text
+    row = "<th>schedule</th><td>every 30 minutes</td><td>-</td>"
+    assert row + '<td>daily at 09:30 <span class="sb-quiet">(changed here)</span></td>' in text
+    assert 'value="09:30"' in text
     assert text.count("09:30:00<br>") == 5
+
+
+def test_the_page_shows_the_other_values_and_which_layer_says_them(admin_client, specimen, settings):
+    override = {"enabled": True, "timeout": timedelta(hours=1), "args": ["--days", "7"]}
+    settings.SCHEDULER_BRIDGE = {"OVERRIDES": {specimen.name: override}}
+    text = re.sub(r"<[^>]+>", " ", admin_client.get(page(specimen)).content.decode()).replace("&#x27;", "'")
+    lines = " ".join(text.split())
+    assert "enabled - yes yes (settings)" in lines
+    assert "timeout - 1 hour 1 hour (settings)" in lines
+    assert "arguments none '--days' '7' '--days' '7' (settings)" in lines
+
+
+def test_a_broken_job_shows_its_error_first(admin_client, specimen):
+    Job.objects.filter(pk=specimen.pk).update(broken="ModuleNotFoundError: No module named 'till'")
+    text = admin_client.get(page(specimen)).content.decode()
+    assert "No module named &#x27;till&#x27;" in text
+    assert text.index("No module named") < text.index("id_enabled")
 
 
 def test_what_a_command_says_of_itself_is_escaped(admin_client, specimen):

@@ -27,11 +27,15 @@ class LastStatusFilter(admin.SimpleListFilter):
 class RemovedFilter(admin.SimpleListFilter):
     """Jobs whose command is gone are shown on request."""
 
-    title = gettext_lazy("command")
+    title = gettext_lazy("presence")
     parameter_name = "removed"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("yes", _("removed")), ("all", _("all"))]
+
+    def choices(self, changelist: Any) -> Any:
+        first, *others = super().choices(changelist)
+        return [{**first, "display": _("in the code")}, *others]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         if self.value() == "all" or request.resolver_match is None or "object_id" in request.resolver_match.kwargs:

@@ -29,7 +29,7 @@ class JobForm(forms.ModelForm):
         if self.instance.override_interval is not None:
             self.initial["interval_text"] = schedules.interval_words(self.instance.override_interval)
         if self.instance.override_times:
-            self.initial["times_text"] = ", ".join(map(str, self.instance.override_times))
+            self.initial["times_text"] = _as_typed(self.instance.override_times)
 
     def clean_interval_text(self) -> schedules.Interval | None:
         text = self.cleaned_data["interval_text"]
@@ -60,3 +60,10 @@ class JobForm(forms.ModelForm):
         self.instance.override_interval = wanted.every if is_interval else None
         self.instance.override_times = None if wanted is None or is_interval else plan.times_column(wanted)
         return super().save(commit)
+
+
+def _as_typed(times: list[str]) -> str:
+    """Give times of day as a person types them: without seconds where there are none."""
+    return ", ".join(
+        str(moment).removesuffix(":00") if str(moment).count(":") == 2 else str(moment) for moment in times
+    )

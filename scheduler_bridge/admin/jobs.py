@@ -17,19 +17,12 @@ from django.views.decorators.http import require_POST
 from .. import api, diagnosis, forecast, lease, registry, schedules
 from ..exceptions import JobDisabled, UnknownJob
 from ..models import Job, Run, Runner
-from ..plan import Source
-from . import presentation
+from . import layers, presentation
 from .job_filters import LastStatusFilter, RemovedFilter
 from .job_form import JobForm
 
 HISTORY = 20  # runs on the page of a job
 FIRES = 5  # fire times on the page of a job
-SOURCES = {
-    Source.DEFAULT: gettext_lazy("default"),
-    Source.CODE: gettext_lazy("code"),
-    Source.SETTINGS: gettext_lazy("settings"),
-    Source.DATABASE: gettext_lazy("changed here"),
-}
 
 
 @admin.register(Job)
@@ -37,7 +30,7 @@ class JobAdmin(admin.ModelAdmin):
     """Jobs come and go with the code; here they are enabled, timed and run."""
 
     form = JobForm
-    list_display = ("title", "enabled", "schedule", "source", "next_run", "last_status", "last_duration")
+    list_display = ("title", "enabled", "schedule", "next_run", "last_status", "last_duration")
     list_filter = ("enabled", LastStatusFilter, "app", RemovedFilter)
     search_fields = ("name", "description")
     list_select_related = ("last_run",)
@@ -45,7 +38,7 @@ class JobAdmin(admin.ModelAdmin):
     actions = ("enable", "disable", "run_now")
     readonly_fields = ("name", "description", "error", "layers", "next_fires", "changed", "history")
     fieldsets = (
-        (None, {"fields": ("name", "description", "error", "enabled", "notify_on_success")}),
+        (None, {"fields": ("name", "description", "enabled", "notify_on_success")}),
         (gettext_lazy("Schedule"), {"fields": ("layers", "interval_text", "times_text", "next_fires", "changed")}),
         (gettext_lazy("History"), {"fields": ("history",)}),
     )
@@ -83,19 +76,14 @@ class JobAdmin(admin.ModelAdmin):
     def title(self, job: Job) -> Any:
         if job.removed_at:
             return format_html('<span class="sb-removed">{}</span>', job.name)
-        return (
-            format_html('{} <span class="sb-status sb-failed">{}</span>', job.name, _("broken"))
-            if job.broken
-            else job.name
-        )
+        if job.broken:
+            return format_html('{} <span class="sb-status sb-failed">{}</span>', job.name, _("broken"))
+        return job.name
 
     @admin.display(description=gettext_lazy("schedule"))
-    def schedule(self, job: Job) -> str:
-        return schedules.words(registry.plan_of(job).schedule.value)
-
-    @admin.display(description=gettext_lazy("says"))
-    def source(self, job: Job) -> str:
-        return str(SOURCES[registry.plan_of(job).schedule.source])
+    def schedule(self, job: Job) -> Any:
+        schedule = registry.plan_of(job).schedule
+        return layers.sourced(schedules.words(schedule.value), schedule.source)
 
     @admin.display(description=gettext_lazy("next run"), ordering="next_run_at")
     def next_run(self, job: Job) -> str:
@@ -185,6 +173,10 @@ class JobAdmin(admin.ModelAdmin):
 
     # The page of one job
 
+    def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> Any:
+        broken = [(gettext_lazy("Broken"), {"fields": ("error",)})] if obj is not None and obj.broken else []
+        return [*broken, *super().get_fieldsets(request, obj)]
+
     def save_model(self, request: HttpRequest, obj: Job, form: Any, change: bool) -> None:
         self._stamp(request, obj)
         columns = ["enabled", "notify_on_success", "override_interval", "override_times", "changed_by", "changed_at"]
@@ -199,19 +191,9 @@ class JobAdmin(admin.ModelAdmin):
     def error(self, job: Job) -> Any:
         return presentation.output(job.broken) if job.broken else "-"
 
-    @admin.display(description=gettext_lazy("said by"))
+    @admin.display(description=gettext_lazy("what holds"))
     def layers(self, job: Job) -> Any:
-        plan = registry.plan_of(job)
-        settings = plan.settings_schedule
-        rows = [
-            (_("code"), schedules.words(plan.code_schedule)),
-            (_("settings"), schedules.words(settings) if settings else "-"),
-            (_("effective"), f"{schedules.words(plan.schedule.value)} ({SOURCES[plan.schedule.source]})"),
-        ]
-        rows += [(_("problem"), text) for text in plan.problems]
-        return format_html(
-            '<table class="sb-table">{}</table>', format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", rows)
-        )
+        return layers.table(registry.plan_of(job))
 
     @admin.display(description=gettext_lazy("next fire times"))
     def next_fires(self, job: Job) -> Any:
@@ -224,19 +206,7 @@ class JobAdmin(admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("last runs"))
     def history(self, job: Job) -> Any:
-        runs = Run.objects.filter(job=job).defer("output", "warning")[:HISTORY]
-        rows = [
-            (
-                reverse("admin:scheduler_bridge_run_change", args=[run.pk]),
-                presentation.moment(run.scheduled_for),
-                presentation.status(run),
-                presentation.duration(run),
-                run.reason,
-            )
-            for run in runs
-        ]
-        row = '<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td></tr>'
-        return format_html('<table class="sb-table">{}</table>', format_html_join("", row, rows)) if rows else "-"
+        return presentation.history(Run.objects.filter(job=job).defer("output", "warning")[:HISTORY], job.pk)
 
 
 def _said(value: object) -> str:

@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.urls import reverse
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from .. import conf
 from ..models import Run, Status
@@ -52,6 +55,29 @@ def status(run: Run | None) -> str | SafeString:
     if run is None:
         return "-"
     return format_html('<span class="sb-status sb-{}">{}</span>', run.status, Status(run.status).label)
+
+
+def history(runs: Iterable[Run], job_id: int) -> str | SafeString:
+    """Give the last runs of a job as a table, with a link to all of them."""
+    rows = [
+        (
+            reverse("admin:scheduler_bridge_run_change", args=[run.pk]),
+            moment(run.scheduled_for),
+            status(run),
+            run.get_cause_display(),
+            duration(run),
+            run.reason,
+        )
+        for run in runs
+    ]
+    if not rows:
+        return "-"
+    words = _("due"), _("status"), _("cause"), _("duration"), _("reason")
+    head = format_html_join("", "<th>{}</th>", ((word,) for word in words))
+    row = '<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+    everything = f"{reverse('admin:scheduler_bridge_run_changelist')}?job={job_id}"
+    table = format_html('<table class="sb-table"><tr>{}</tr>{}</table>', head, format_html_join("", row, rows))
+    return format_html('{}<p><a href="{}">{}</a></p>', table, everything, _("All runs of this job"))
 
 
 def output(text: str) -> SafeString:
