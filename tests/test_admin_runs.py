@@ -5,7 +5,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from scheduler_bridge.admin.presentation import plain, span
 from scheduler_bridge.models import Cause, Run, Status
 
 LIST = "/admin/scheduler_bridge/run/"
@@ -65,14 +64,3 @@ def test_runs_are_read_only(admin_client, run):
     assert admin_client.get(f"{LIST}{run.pk}/delete/").status_code == 403
     run.refresh_from_db()
     assert run.status == Status.FAILED
-
-
-def test_terminal_codes_and_control_characters_are_taken_out():
-    assert plain("a\x1b]0;title\x07b\x1b[1;31mc\x1b[0m\td\r\ne\x08\x00") == "abc\td\ne"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.42, "0.4 s"), (200, "3 min 20 s"), (3700, "1 h 1 min"), (59.99, "60.0 s")]
-)
-def test_spans_are_said_in_units_that_fit(seconds, words):
-    assert span(timedelta(seconds=seconds)) == words

@@ -30,7 +30,7 @@ class JobAdmin(admin.ModelAdmin):
     """Jobs come and go with the code; here they are enabled, timed and run."""
 
     form = JobForm
-    list_display = ("title", "enabled", "schedule", "next_run", "last_status", "last_duration")
+    list_display = ("title", "enabled", "schedule", "next_run", "last")
     list_filter = ("enabled", LastStatusFilter, "app", RemovedFilter)
     search_fields = ("name", "description")
     list_select_related = ("last_run",)
@@ -87,15 +87,11 @@ class JobAdmin(admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("next run"), ordering="next_run_at")
     def next_run(self, job: Job) -> str:
-        return presentation.moment(job.next_run_at)
+        return presentation.near(job.next_run_at, datetime.now(UTC))
 
-    @admin.display(description=gettext_lazy("last status"))
-    def last_status(self, job: Job) -> Any:
-        return presentation.status(job.last_run)
-
-    @admin.display(description=gettext_lazy("last duration"))
-    def last_duration(self, job: Job) -> str:
-        return presentation.duration(job.last_run)
+    @admin.display(description=gettext_lazy("last run"))
+    def last(self, job: Job) -> Any:
+        return presentation.last_run(job.last_run)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         now = datetime.now(UTC)

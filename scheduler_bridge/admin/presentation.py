@@ -26,6 +26,18 @@ def moment(value: datetime | None) -> str:
     return formats.date_format(local, "Y-m-d H:i:s")
 
 
+def near(value: datetime | None, now: datetime) -> str:
+    """Give a moment as short as it can be understood: "today 18:30"; the date where it is further away."""
+    if value is None:
+        return "-"
+    zone = conf.load().time_zone
+    local = timezone.localtime(value, zone)
+    days = (local.date() - timezone.localtime(now, zone).date()).days
+    word = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get(days)
+    clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return f"{word} {clock}" if word else moment(value)
+
+
 def span(value: timedelta | None) -> str:
     """Give a span of time as a person reads it: "0.4 s", "3 min 20 s"."""
     if value is None:
@@ -78,6 +90,21 @@ def history(runs: Iterable[Run], job_id: int) -> str | SafeString:
     everything = f"{reverse('admin:scheduler_bridge_run_changelist')}?job={job_id}"
     table = format_html('<table class="sb-table"><tr>{}</tr>{}</table>', head, format_html_join("", row, rows))
     return format_html('{}<p><a href="{}">{}</a></p>', table, everything, _("All runs of this job"))
+
+
+def last_run(run: Run | None) -> str | SafeString:
+    """Give how a run ended and how long it took."""
+    if run is None:
+        return "-"
+    took = "" if run.started_at is None or run.finished_at is None else duration(run)
+    return format_html('{} <span class="sb-quiet">{}</span>', status(run), took)
+
+
+def cause(run: Run) -> str | SafeString:
+    """Give why a run was started, and who asked."""
+    if not run.requested_by:
+        return str(run.get_cause_display())
+    return format_html('{} <span class="sb-quiet">({})</span>', run.get_cause_display(), run.requested_by)
 
 
 def output(text: str) -> SafeString:

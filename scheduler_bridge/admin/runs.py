@@ -1,5 +1,6 @@
 """The history: read only, and fast at any size."""
 
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -50,7 +51,7 @@ class JobFilter(admin.SimpleListFilter):
 class RunAdmin(admin.ModelAdmin):
     """Every run and its output."""
 
-    list_display = ("due", "job_name", "state", "cause", "requested_by", "late", "duration", "reason")
+    list_display = ("when", "job_name", "state", "duration", "why", "reason")
     list_filter = ("status", "cause", JobFilter, "scheduled_for")
     list_select_related = ("job",)
     list_per_page = 50
@@ -96,6 +97,14 @@ class RunAdmin(admin.ModelAdmin):
         return False
 
     @admin.display(description=_("due"), ordering="scheduled_for")
+    def when(self, run: Run) -> str:
+        return presentation.near(run.scheduled_for, datetime.now(UTC))
+
+    @admin.display(description=_("cause"), ordering="cause")
+    def why(self, run: Run) -> Any:
+        return presentation.cause(run)
+
+    @admin.display(description=_("due"))
     def due(self, run: Run) -> str:
         return presentation.moment(run.scheduled_for)
 
