@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -60,6 +60,10 @@ class Settings:
     history_keep: int = 20  # newest runs of each job that are never pruned
     database: str = "default"
     site_url: str = ""  # "https://www.example.com", for links in mails
+
+    def local(self, moment: datetime) -> datetime:
+        """Give an aware moment in the zone of the times of day, in which people read it."""
+        return moment.astimezone(self.time_zone)
 
 
 KEYS: Final = tuple(item.name.upper() for item in fields(Settings))

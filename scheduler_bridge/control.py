@@ -117,7 +117,8 @@ class Control(threading.Thread):
                 if lease.acquire(self.me, holder, _now()):
                     return True
                 continue
-            text = f"{holder.host} process {holder.pid} is the runner since {holder.since:%Y-%m-%d %H:%M:%S} UTC"
+            since = conf.load().local(holder.since)
+            text = f"{holder.host} process {holder.pid} is the runner since {since:%Y-%m-%d %H:%M:%S %Z}"
             if text != said and not self._orders.occupied(text):
                 return False
             said = text
@@ -142,7 +143,7 @@ class Control(threading.Thread):
                     "job %s run %s abandoned (due %s): its runner is gone",
                     run.job.name,
                     run.pk,
-                    run.scheduled_for.isoformat(timespec="seconds"),
+                    conf.load().local(run.scheduled_for).isoformat(timespec="seconds"),
                     extra={"job": run.job.name, "run": run.pk, "status": "abandoned", "fire_time": run.scheduled_for},
                 )
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -72,7 +71,7 @@ def runner_gate(holder: Holder | None, now: datetime) -> Gate:
 
 def clock(moment: datetime) -> str:
     """Give a moment in the time zone of the scheduler."""
-    return f"{timezone.localtime(moment, conf.load().time_zone):%Y-%m-%d %H:%M:%S}"
+    return f"{conf.load().local(moment):%Y-%m-%d %H:%M:%S}"
 
 
 def _walk(row: Job, plan: JobPlan, now: datetime) -> Iterator[Gate]:

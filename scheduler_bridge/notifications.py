@@ -14,7 +14,6 @@ from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 from django.db import DatabaseError, InterfaceError
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 
 from . import conf, history
 from .models import Run, Status
@@ -130,7 +129,7 @@ def _context(run: Run) -> dict[str, Any]:
 def _local(moment: datetime | None) -> str:
     if moment is None:
         return "-"
-    return f"{timezone.localtime(moment, conf.load().time_zone):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{conf.load().local(moment):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _duration(run: Run) -> str:

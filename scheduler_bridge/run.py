@@ -214,7 +214,7 @@ def _log(word: str, name: str, run: Run, moment: datetime | None, reason: str = 
         name,
         run.pk,
         word,
-        run.scheduled_for.isoformat(timespec="seconds"),
+        conf.load().local(run.scheduled_for).isoformat(timespec="seconds"),
         seconds,
         f": {reason}" if reason else "",
         extra={"job": name, "run": run.pk, "status": word, "fire_time": run.scheduled_for},

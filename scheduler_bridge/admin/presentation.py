@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -22,7 +22,7 @@ def moment(value: datetime | None) -> str:
     """Give a moment in the reader's format, in the time zone of the scheduler."""
     if value is None:
         return "-"
-    local = timezone.localtime(value, conf.load().time_zone).replace(tzinfo=None)
+    local = conf.load().local(value).replace(tzinfo=None)
     return formats.date_format(local, "Y-m-d H:i:s")
 
 
@@ -30,9 +30,8 @@ def near(value: datetime | None, now: datetime) -> str:
     """Give a moment as short as it can be understood: "today 18:30"; the date where it is further away."""
     if value is None:
         return "-"
-    zone = conf.load().time_zone
-    local = timezone.localtime(value, zone)
-    days = (local.date() - timezone.localtime(now, zone).date()).days
+    local = conf.load().local(value)
+    days = (local.date() - conf.load().local(now).date()).days
     word = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get(days)
     clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
     return f"{word} {clock}" if word else moment(value)
