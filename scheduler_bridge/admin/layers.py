@@ -1,5 +1,6 @@
 """What the code says of a job, what the settings say, and what holds: side by side."""
 
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -66,6 +67,6 @@ def _words(value: object) -> str:
         case timedelta():
             return schedules.interval_words(value) or str(value)
         case tuple():
-            return " ".join(map(repr, value)) or _("none")
+            return shlex.join(value) or _("none")
         case _:
             return str(value)

@@ -30,19 +30,29 @@ def chromium() -> Iterator[object]:
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(request, chromium, live_server, admin_user) -> Iterator[object]:
+def window(request, chromium) -> Iterator[object]:
+    """An empty page that remembers what went wrong on it."""
     context = chromium.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.scheme = request.param
-    page.problems = []
-    page.on("console", lambda message: page.problems.append(message.text) if is_ours(message) else None)
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.goto(f"{live_server.url}/admin/")
-    page.fill("#id_username", "admin")
-    page.fill("#id_password", "password")
-    page.click("[type=submit]")
-    yield page
+    window = context.new_page()
+    window.scheme = request.param
+    window.problems = []
+    window.on("console", lambda message: window.problems.append(message.text) if is_ours(message) else None)
+    window.on("pageerror", lambda error: window.problems.append(str(error)))
+    yield window
     context.close()
+
+
+@pytest.fixture
+def page(window, live_server, admin_user) -> object:
+    log_in(window, f"{live_server.url}/admin/", "password")
+    return window
+
+
+def log_in(window, address: str, password: str) -> None:
+    window.goto(address)
+    window.fill("#id_username", "admin")
+    window.fill("#id_password", password)
+    window.click("[type=submit]")
 
 
 def is_ours(message) -> bool:
@@ -51,13 +61,13 @@ def is_ours(message) -> bool:
 
 
 @pytest.fixture
-def shoot(page):
+def shoot(window):
     """Take a picture where SCREENSHOTS names a folder for them."""
 
     def take(name: str) -> None:
         folder = os.environ.get("SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=f"{folder}/{name}-{page.scheme}.png", full_page=True)
+            window.screenshot(path=f"{folder}/{name}-{window.scheme}.png", full_page=True)
 
     return take

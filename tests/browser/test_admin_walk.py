@@ -41,30 +41,27 @@ def open_list(page, live_server) -> None:
     page.goto(f"{live_server.url}/admin/scheduler_bridge/job/")
 
 
-def test_the_list_shows_jobs_and_the_runner(page, live_server, shoot):
+def test_the_list_shows_jobs_and_the_runner(page, live_server):
     open_list(page, live_server)
     assert "no runner is alive" in page.inner_text(".sb-bar")
     assert "every 30 minutes" in page.inner_text("#result_list")
-    shoot("jobs")
     assert page.problems == []
 
 
-def test_a_job_is_timed_anew_on_its_page(page, live_server, shoot):
+def test_a_job_is_timed_anew_on_its_page(page, live_server):
     open_list(page, live_server)
     page.click("text=tests.demo.specimen")
     page.fill("#id_times_text", "25:00")
     page.click("[name=_continue]")
     assert "expected a time from" in page.inner_text(".errorlist")
-    shoot("job-error")
     page.fill("#id_times_text", "09:30, 18:30")
     page.click("[name=_continue]")
     assert "daily at 09:30, 18:30 (changed here)" in page.inner_text("#job_form")
-    shoot("job")
     assert Job.objects.get(name="tests.demo.specimen").override_times == ["09:30:00", "18:30:00"]
     assert page.problems == []
 
 
-def test_run_now_queues_a_run(page, live_server, shoot):
+def test_run_now_queues_a_run(page, live_server):
     open_list(page, live_server)
     page.click("text=tests.demo.specimen")
     page.click("#sb-run-now")
@@ -82,20 +79,17 @@ def test_jobs_are_disabled_and_enabled_by_an_action(page, live_server):
         assert Job.objects.get(name="tests.demo.specimen").enabled == enabled
 
 
-def test_the_runner_is_held_and_resumed(page, live_server, shoot):
+def test_the_runner_is_held_and_resumed(page, live_server):
     open_list(page, live_server)
     page.fill("#sb-reason", "stocktaking")
     page.click("button:text-is('Hold')")
     assert "on hold (admin): stocktaking" in page.inner_text(".sb-bar")
-    shoot("hold")
     page.click("text=Resume, run what is due")
     assert "on hold" not in page.inner_text(".sb-bar")
 
 
-def test_the_history_shows_a_run_and_its_output(page, live_server, shoot):
+def test_the_history_shows_a_run_and_its_output(page, live_server):
     page.goto(f"{live_server.url}/admin/scheduler_bridge/run/")
-    shoot("runs")
     page.click("tr:has-text('ValueError') th a")
     assert "the till is short" in page.inner_text(".sb-output")
-    shoot("run")
     assert page.problems == []

@@ -1,0 +1,115 @@
+"""The example as a newcomer meets it: a live site and a live runner, seen in a browser."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Iterator[str]:
+    """Start the example and give its address."""
+    environment = {**os.environ, "SHOP_VAR": str(tmp_path_factory.mktemp("shop"))}
+    environment.pop("CI", None)
+    with subprocess.Popen([sys.executable, str(DEMO)], env=environment, stdout=subprocess.PIPE, text=True) as demo:
+        address = next(found[0] for line in demo.stdout if (found := re.search(r"http://[^ ]+/admin/", line)))
+        yield address
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=60)
+    assert demo.returncode == 0
+
+
+@pytest.fixture
+def visit(window, shop) -> Callable[[str], None]:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            log_in(window, shop, "admin")
+            break
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+    return lambda path: window.goto(f"{shop}scheduler_bridge/{path}")
+
+
+def until(window, word: str, where: str, times: int = 1, seconds: float = 90) -> None:
+    """Look again and again until a word is there, so many times."""
+    deadline = time.monotonic() + seconds
+    while " ".join(window.locator(where).all_inner_texts()).count(word) < times:
+        assert time.monotonic() < deadline, window.inner_text("body")
+        time.sleep(0.3)
+        window.reload()
+
+
+def test_real_jobs_run_fail_hang_and_are_skipped(visit, window, shoot):
+    visit("run/")
+    for word in ("succeeded", "failed", "timed out", "skipped"):
+        until(window, word, "#result_list")
+    shoot("runs")
+    window.click("tr:has-text('failing_stock_check') th a")
+    assert "the warehouse does not answer" in window.inner_text(".sb-output")
+    visit("run/")
+    window.click("tr:has-text('import_orders') th a")
+    assert "shop.match_payments" in window.inner_text(".field-followed_by")
+    shoot("run")
+    visit("job/")
+    assert "Runner: alive" in window.inner_text(".sb-bar")
+    shoot("jobs")
+    assert window.problems == []
+
+
+def test_a_job_is_run_by_hand_and_its_run_is_seen(visit, window, shoot):
+    visit("job/")
+    window.click("text=shop.sales_report")
+    window.click("#sb-run-now")
+    until(window, "by hand", ".field-history")
+    until(window, "succeeded", ".field-history")
+    shoot("job")
+    window.click(".field-history tr:nth-child(2) a")
+    assert "admin" in window.inner_text(".field-requested_by")
+    assert window.problems == []
+
+
+def test_a_job_that_is_timed_anew_runs_at_its_new_time_without_a_restart(visit, window):
+    visit("job/")
+    window.click("text=shop.failing_stock_check")
+    count = window.inner_text(".field-history").count("failed")
+    window.fill("#id_interval_text", "1 second")
+    window.click("[name=_continue]")
+    assert "every 1 second (changed here)" in window.inner_text(".field-layers")
+    until(window, "failed", ".field-history", count + 3, 15)
+    window.fill("#id_interval_text", "")
+    window.click("[name=_continue]")
+    assert "every 20 seconds (code)" in window.inner_text(".field-layers")
+
+
+def test_a_disabled_job_runs_no_more_and_says_who_disabled_it(visit, window):
+    visit("job/")
+    for action, icon in (("disable", "no"), ("enable", "yes")):
+        window.check("tr:has-text('shop.failing_stock_check') input.action-select")
+        window.select_option("select[name=action]", action)
+        window.click("button[name=index]")
+        window.wait_for_selector(f"tr:has-text('shop.failing_stock_check') img[src*='icon-{icon}']")
+    window.click("text=shop.failing_stock_check")
+    assert "admin" in window.inner_text(".field-changed")
+
+
+def test_nothing_starts_on_hold(visit, window):
+    visit("job/")
+    window.fill("#sb-reason", "stocktaking")
+    window.click("button:text-is('Hold')")
+    assert "on hold (admin): stocktaking" in window.inner_text(".sb-bar")
+    window.click("text=Resume, skip what is due")
+    assert "on hold" not in window.inner_text(".sb-bar")
