@@ -4,22 +4,26 @@
 would go with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from django.conf import settings as django_settings
+from django.db import connections
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 TEXT_LIMIT: Final = 1000  # the size of the column "exception"
 
 
-def register(names: Iterable[str], using: str) -> None:
-    """Make sure that each job has its row."""
-    rows = [DjangoJob(id=name, next_run_time=None, job_state=b"") for name in names]
-    DjangoJob.objects.using(using).bulk_create(rows, ignore_conflicts=True)
+def register(next_runs: Mapping[str, datetime | None], using: str) -> None:
+    """Make sure that each job has its row, which shows when it is due next."""
+    rows = [DjangoJob(id=name, next_run_time=_stored(moment), job_state=b"") for name, moment in next_runs.items()]
+    has_target = connections[using].features.supports_update_conflicts_with_target
+    DjangoJob.objects.using(using).bulk_create(
+        rows, update_conflicts=True, update_fields=["next_run_time"], unique_fields=["id"] if has_target else None
+    )
 
 
 def plan_next(name: str, next_run_at: datetime | None, using: str) -> None:

@@ -35,9 +35,10 @@ def sync(now: datetime) -> list[str]:
     using, lines = settings.database, list[str]()
     with transaction.atomic(using=using):
         Runner.objects.using(using).get_or_create(pk=Runner.ROW)
+        lines += _create(found, settings, now)
         rows = {row.name: row for row in Job.objects.using(using).select_for_update()}
         for definition in found.definitions.values():
-            lines += _follow(definition, rows.pop(definition.name, None), settings, now)
+            lines += _follow(definition, rows.pop(definition.name), settings, now)
         for row in rows.values():
             lines += _broken(row, found.broken[row.name].error, using) if row.name in found.broken else []
             lines += _removed(row, using, now) if row.name not in found.broken else []
@@ -87,17 +88,21 @@ def settle(row: Job, plan: JobPlan, now: datetime) -> bool:
     """
     if row.schedule_key == plan.schedule_key:
         return False
-    trigger = trigger_of(plan, row, now) if plan.enabled.value else None
-    before, row.schedule_key, row.owed_since = row.schedule_key, plan.schedule_key, now
-    if row.next_run_at is None or row.next_run_at > now:
-        row.next_run_at = next_fire(trigger, now) if trigger else None
-    using = conf.load().database
+    before, using = row.schedule_key, conf.load().database
+    _time(row, plan, now)
     changed = Job.objects.using(using).filter(pk=row.pk, schedule_key=before)
     if not changed.update(schedule_key=row.schedule_key, owed_since=now, next_run_at=row.next_run_at):
         row.refresh_from_db(using=using)
         return False
     ledger.plan_next(row.name, row.next_run_at, using)
     return True
+
+
+def _time(row: Job, plan: JobPlan, now: datetime) -> None:
+    trigger = trigger_of(plan, row, now) if plan.enabled.value else None
+    row.schedule_key, row.owed_since = plan.schedule_key, now
+    if row.next_run_at is None or row.next_run_at > now:
+        row.next_run_at = next_fire(trigger, now) if trigger else None
 
 
 def load(now: datetime) -> tuple[Planned, ...]:
@@ -143,33 +148,46 @@ def _follow_clock(row: Job, plan: JobPlan, now: datetime) -> None:
     Job.objects.using(using).filter(pk=row.pk).update(last_fire_at=now, owed_since=now)
 
 
-def _follow(definition: JobDefinition, row: Job | None, settings: Settings, now: datetime) -> Iterator[str]:
+def _create(found: Discovery, settings: Settings, now: datetime) -> list[str]:
+    """Create the rows that are missing, all at once: a test suite has this done after each flush."""
+    using = settings.database
+    known = set(Job.objects.using(using).values_list("name", flat=True))
+    missing = [definition for definition in found.definitions.values() if definition.name not in known]
+    if missing:
+        rows = [_new(definition, settings, now) for definition in missing]
+        ledger.register({row.name: row.next_run_at for row in rows}, using)
+        # In bulk: no signal, which would time the job by another clock, and no conflict with another deployment.
+        Job.objects.using(using).bulk_create(rows, ignore_conflicts=True)
+    return [f"created job {definition.name}" for definition in missing]
+
+
+def _new(definition: JobDefinition, settings: Settings, now: datetime) -> Job:
     override = settings.overrides.get(definition.name, SettingsOverride())
     enabled, notify = base_enabled(override), base_notify(definition, override)
-    if row is None:
-        row, verb = _new(definition, enabled, notify, settings.database, now), "created"
-    else:
-        verb = "updated" if row.removed_at is None else "brought back"
+    row = Job(
+        name=definition.name,
+        app=definition.app,
+        command=definition.command,
+        description=definition.description,
+        enabled=enabled,
+        enabled_default=enabled,
+        notify_on_success=notify,
+        notify_default=notify,
+        created_at=now,
+    )
+    _time(row, make_plan(definition, settings, row), now)
+    return row
+
+
+def _follow(definition: JobDefinition, row: Job, settings: Settings, now: datetime) -> Iterator[str]:
+    override = settings.overrides.get(definition.name, SettingsOverride())
+    enabled, notify = base_enabled(override), base_notify(definition, override)
+    verb = "updated" if row.removed_at is None else "brought back"
     changed = _assign(row, _wanted(definition, row, enabled, notify), settings.database)
     if settle(row, make_plan(definition, settings, row), now):
         changed.append("schedule")
     if verb != "updated" or changed:
         yield f"{verb} job {row.name}" + (f": {', '.join(changed)}" if verb == "updated" else "")
-
-
-def _new(definition: JobDefinition, enabled: bool, notify: bool, using: str, now: datetime) -> Job:
-    ledger.register([definition.name], using)
-    values: dict[str, Any] = {
-        "enabled": enabled,
-        "enabled_default": enabled,
-        "notify_on_success": notify,
-        "notify_default": notify,
-        "created_at": now,
-        "owed_since": now,
-    }
-    # In bulk: no signal, which would time the job by another clock, and no conflict with another deployment.
-    Job.objects.using(using).bulk_create([Job(name=definition.name, **values)], ignore_conflicts=True)
-    return Job.objects.using(using).get(name=definition.name)
 
 
 def _wanted(definition: JobDefinition, row: Job, enabled: bool, notify: bool) -> dict[str, Any]:

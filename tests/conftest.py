@@ -26,6 +26,6 @@ def me(db: None, now: datetime) -> Identity:
 @pytest.fixture
 def job(db: None, now: datetime) -> Job:
     """A job without a command behind it, for the tests of the tables."""
-    ledger.register(["demo.specimen"], "default")
+    ledger.register({"demo.specimen": None}, "default")
     Job.objects.filter(name="demo.specimen").delete()
     return Job.objects.create(name="demo.specimen", app="demo", command="specimen", created_at=now, owed_since=now)

@@ -9,7 +9,7 @@ from scheduler_bridge import ledger
 
 @pytest.fixture
 def known(db):
-    ledger.register(["shop.till"], "default")
+    ledger.register({"shop.till": None}, "default")
 
 
 def executions() -> list[DjangoJobExecution]:
@@ -17,8 +17,7 @@ def executions() -> list[DjangoJobExecution]:
 
 
 def test_a_job_is_registered_once_and_never_pickled(known, now, settings):
-    ledger.plan_next("shop.till", now, "default")
-    ledger.register(["shop.till"], "default")
+    ledger.register({"shop.till": now}, "default")
     row = DjangoJob.objects.get(pk="shop.till")
     assert row.next_run_time == (now if settings.USE_TZ else timezone.make_naive(now))
     assert bytes(row.job_state) == b""

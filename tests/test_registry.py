@@ -44,6 +44,27 @@ def test_a_new_job_is_created_with_its_ledger_row_and_said_once(code, pay, now):
     assert bytes(DjangoJob.objects.get(id="shop.pay").job_state) == b""
 
 
+@pytest.mark.parametrize("number", [1, 50])
+def test_however_many_jobs_are_new_it_takes_a_handful_of_statements(
+    code, pay, now, number, django_assert_max_num_queries
+):
+    code(*(replace(pay, command=f"pay{index}") for index in range(number)))
+    with django_assert_max_num_queries(8):
+        assert len(registry.sync(now)) == number
+    assert Job.objects.filter(next_run_at=now + timedelta(minutes=30)).count() == number
+
+
+def test_a_job_that_another_deployment_created_meanwhile_is_followed(code, pay, now, monkeypatch):
+    code(pay)
+    registry.sync(now)
+    code(replace(pay, description="Pays"))
+    rows = Job.objects.none()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(Job.objects.using("default")), "values_list", lambda *args, **options: rows)
+        registry.sync(now)
+    assert Job.objects.get().description == "Pays"
+
+
 def test_what_changed_in_the_code_is_said(code, pay, now):
     code(pay)
     registry.sync(now)
