@@ -124,11 +124,12 @@ def _planned(row: Job, now: datetime) -> Planned:
         key=row.schedule_key,
         trigger=trigger,
         next_run_at=next_fire(trigger, max(row.owed_since, now)) if trigger else None,
-        due=_due(row, trigger, now),
+        due=due(row, trigger, now),
     )
 
 
-def _due(row: Job, trigger: BaseTrigger | None, now: datetime) -> Overdue | None:
+def due(row: Job, trigger: BaseTrigger | None, now: datetime) -> Overdue | None:
+    """Give what this job owes a run at this moment; None when nothing."""
     found = overdue(trigger, row.owed_since, now) if trigger else None
     if row.next_run_at is None or row.next_run_at > min(row.owed_since, now):
         return found

@@ -9,27 +9,23 @@ from typing import Final, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
-from . import chain, conf, connection, discovery, history, registry
+from . import chain, conf, connection, discovery, history
 from .exceptions import SkipRun
 from .execution import child_process, in_process, room
 from .execution.child_process import ChildSpec, StopRequest
 from .execution.launcher import Launcher
 from .execution.outcome import Outcome
 from .execution.output import Capture
+from .gate import Admitted, admit
 from .history import Firing, Queued
 from .lease import Identity
-from .models import Job, Run, Runner, Status
+from .models import Run, Status
 from .plan import JobPlan
-from .triggers import next_fire
 
 logger = logging.getLogger("scheduler_bridge")
 
 RETRY_PAUSE: Final = 1.0  # seconds between two tries while the database is away
 T = TypeVar("T")
-
-
-class Held(Exception):
-    """The runner is on hold: the firing goes back where it waited."""
 
 
 class Stopped(Exception):
@@ -58,17 +54,6 @@ class Completion:
     chained: tuple[Queued, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """A firing that passed the gate, with what holds for its job at this moment."""
-
-    firing: Firing
-    plan: JobPlan
-    next_run_at: datetime | None
-    forced: bool
-    barred: str  # why it must be skipped; empty when it may run
-
-
 def perform(firing: Firing, place: Workplace) -> Completion | None:
     """Run one firing; None when there was nothing to do for it any more.
 
@@ -77,50 +62,16 @@ def perform(firing: Firing, place: Workplace) -> Completion | None:
         Stopped: the runner is stopping.
         LeaseLost: another process is the runner now.
     """
-    admitted = _persist(lambda: gate(firing, _now()), place)
+    admitted = _persist(lambda: admit(firing, _now()), place)
     if admitted is None:
         return None
     reason = admitted.barred or _ask(admitted)
     if reason is not None:
         return _skip(admitted, reason, place)
-    run = _persist(lambda: history.claim(firing, place.me, _now(), admitted.next_run_at), place)
+    run = _persist(lambda: history.claim(admitted.firing, place.me, _now(), admitted.next_run_at), place)
     if run is None:
         return None
     return _finish(admitted, run, _execute(admitted, run, place), place)
-
-
-def gate(firing: Firing, now: datetime) -> Admitted | None:
-    """Look whether this firing may run now; None when its job is no more.
-
-    Raises:
-        Held: the runner is on hold.
-    """
-    using = conf.load().database
-    if Runner.objects.using(using).filter(pk=Runner.ROW, held=True).exists():
-        raise Held
-    row = Job.objects.using(using).filter(pk=firing.job_id).first()
-    if row is None:
-        return None
-    forced = firing.run_id is not None and Run.objects.using(using).filter(pk=firing.run_id, forced=True).exists()
-    plan = registry.plan_of(row)
-    return Admitted(
-        firing=firing,
-        plan=plan,
-        forced=forced,
-        next_run_at=_next(row, plan, firing, now),
-        barred=_bar(row, plan, forced),
-    )
-
-
-def _bar(row: Job, plan: JobPlan, forced: bool) -> str:
-    if row.removed_at is not None:
-        return "the job was removed"
-    return "the job is disabled" if not plan.enabled.value and not forced else ""
-
-
-def _next(row: Job, plan: JobPlan, firing: Firing, now: datetime) -> datetime | None:
-    trigger = registry.trigger_of(plan, row, max(now, firing.fire_time)) if plan.enabled.value else None
-    return next_fire(trigger, max(row.owed_since, firing.fire_time)) if trigger else None
 
 
 def _ask(admitted: Admitted) -> str | None:

@@ -18,6 +18,7 @@ from .control import Control, Orders, Timetable
 from .execution import console
 from .execution.child_process import StopRequest
 from .execution.launcher import Launcher
+from .gate import Held
 from .history import Firing
 from .lease import Identity
 from .models import Run
@@ -149,7 +150,7 @@ class RunnerProcess:
             return run.perform(firing, self._place)
         except run.Stopped:
             return None
-        except run.Held:
+        except Held:
             self.control.reload()
             raise
         finally:

@@ -12,9 +12,10 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecution
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job as ScheduledJob
 
+from .gate import Held
 from .history import Firing, Queued
 from .models import FAILURES, Cause
-from .run import Completion, Held
+from .run import Completion
 from .triggers import overdue, weight
 
 PRIORITY: Final = {Cause.CHAIN: 0, Cause.MANUAL: 1, Cause.SCHEDULE: 2}

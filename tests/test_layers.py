@@ -28,6 +28,7 @@ PLAN = (
     "history",
     "notifications",
     "chain",
+    "gate",
     "run",
     "worker",
     "scheduler",

@@ -8,10 +8,11 @@ from scheduler_bridge import api, discovery, history, registry, run
 from scheduler_bridge.discovery import Discovery, discover
 from scheduler_bridge.exceptions import LeaseLost, SkipRun
 from scheduler_bridge.execution.launcher import Launcher
+from scheduler_bridge.gate import Held
 from scheduler_bridge.history import Firing
 from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Cause, Job, Report, Run, Runner, Status
-from scheduler_bridge.run import Held, Stopped, Workplace
+from scheduler_bridge.run import Stopped, Workplace
 
 NAME = "tests.demo.specimen"
 

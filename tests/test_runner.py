@@ -9,6 +9,7 @@ from django.db import OperationalError
 
 from scheduler_bridge import connection, notifications, run
 from scheduler_bridge.control import Timetable
+from scheduler_bridge.gate import Held
 from scheduler_bridge.history import Firing, Queued
 from scheduler_bridge.models import Cause
 from scheduler_bridge.registry import Planned
@@ -114,15 +115,15 @@ def test_once_ends_during_a_hold(once, now):
     assert once._stopping
 
 
-@pytest.mark.parametrize("stop", [run.Stopped, run.Held])
+@pytest.mark.parametrize("stop", [run.Stopped, Held])
 def test_a_run_that_did_not_start_completes_nothing(runner, now, monkeypatch, stop):
     def refuse(firing: Firing, place: run.Workplace) -> None:
         raise stop
 
     monkeypatch.setattr(run, "perform", refuse)
     firing = Firing(job_id=1, name="demo", cause=Cause.SCHEDULE, fire_time=now)
-    if stop is run.Held:
-        with pytest.raises(run.Held):
+    if stop is Held:
+        with pytest.raises(Held):
             runner._perform(firing)
         assert runner.control._asked
     else:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
 
+from scheduler_bridge.gate import Held
 from scheduler_bridge.history import Firing, Queued
 from scheduler_bridge.models import Cause, Status
 from scheduler_bridge.registry import Planned
-from scheduler_bridge.run import Completion, Held
+from scheduler_bridge.run import Completion
 from scheduler_bridge.scheduler import Scheduler
 from scheduler_bridge.triggers import Overdue
 from scheduler_bridge.worker import OneWorker
