@@ -3,25 +3,11 @@
 from typing import Any
 
 import django_apscheduler.admin as replaced  # it registers its pages, which are replaced below
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """A page without any action."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from .read_only import ReadOnlyAdmin
 
 
 class LedgerJobAdmin(ReadOnlyAdmin):

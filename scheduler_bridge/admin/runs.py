@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Job, Run
 from . import presentation
+from .read_only import ReadOnlyAdmin
 
 COUNTED = 5_000  # rows a filtered list counts; nobody turns more pages, and counting all would read the table
 
@@ -48,7 +49,7 @@ class JobFilter(admin.SimpleListFilter):
 
 
 @admin.register(Run)
-class RunAdmin(admin.ModelAdmin):
+class RunAdmin(ReadOnlyAdmin):
     """Every run and its output."""
 
     list_display = ("when", "job_name", "state", "duration", "why", "reason")
@@ -86,15 +87,6 @@ class RunAdmin(admin.ModelAdmin):
         queryset = super().get_queryset(request)
         match = request.resolver_match
         return queryset if match and "object_id" in match.kwargs else queryset.defer("output", "warning")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=_("due"), ordering="scheduled_for")
     def when(self, run: Run) -> str:

@@ -40,7 +40,7 @@ def visit(window, shop) -> Callable[[str], None]:
         except Exception:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.5)
+            window.wait_for_timeout(500)
     return lambda path: window.goto(f"{shop}scheduler_bridge/{path}")
 
 
@@ -49,7 +49,7 @@ def until(window, word: str, where: str, times: int = 1, seconds: float = 90) ->
     deadline = time.monotonic() + seconds
     while " ".join(window.locator(where).all_inner_texts()).count(word) < times:
         assert time.monotonic() < deadline, window.inner_text("body")
-        time.sleep(0.3)
+        window.wait_for_timeout(300)
         window.reload()
 
 
