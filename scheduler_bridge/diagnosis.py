@@ -60,7 +60,7 @@ def runner_gate(holder: Holder | None, now: datetime) -> Gate:
     if holder is None:
         return Gate(name="runner", passed=False, text=_("no runner is alive: nobody holds the lease"))
     values = {"host": holder.host, "pid": holder.pid, "at": clock(holder.heartbeat_at), "since": clock(holder.since)}
-    if not holder.is_alive(now):
+    if holder.is_gone() or not holder.is_alive(now):
         text = _("no runner is alive: %(host)s process %(pid)s gave its last sign at %(at)s")
         return Gate(name="runner", passed=False, text=text % values)
     if holder.loop_at is not None and now - holder.loop_at > STALLED_AFTER:

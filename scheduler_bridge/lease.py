@@ -5,6 +5,7 @@ import socket
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -26,6 +27,7 @@ class Identity:
 
     token: str
     host: str
+    machine: str
     pid: int
     process_started: float
 
@@ -33,7 +35,13 @@ class Identity:
     def mine(cls) -> "Identity":
         """Give the identity of this process, new at each call."""
         started = psutil.Process().create_time()
-        return cls(token=uuid.uuid4().hex, host=socket.gethostname(), pid=os.getpid(), process_started=started)
+        return cls(
+            token=uuid.uuid4().hex,
+            host=socket.gethostname(),
+            machine=machine(),
+            pid=os.getpid(),
+            process_started=started,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,7 @@ class Holder:
 
     token: str
     host: str
+    machine: str
     pid: int
     process_started: float
     since: datetime
@@ -53,14 +62,26 @@ class Holder:
         return now - self.heartbeat_at <= ALIVE_WITHIN
 
     def is_gone(self) -> bool:
-        """Tell whether this was a process of this host that runs no more; False where nobody here can know."""
-        if self.host != socket.gethostname():
+        """Tell whether this was a process of this machine that runs no more; False where nobody here can know."""
+        if not self.machine or self.machine != machine():
             return False
         try:
             # Two clocks tell the start of a process; they agree to well under a second.
             return abs(psutil.Process(self.pid).create_time() - self.process_started) > 1
         except psutil.NoSuchProcess:
             return True
+
+
+def machine() -> str:
+    """Give what names this boot of this machine and its space of process ids; empty where that cannot be told.
+
+    The name of a host is not enough: two containers may share it and see each other's processes as gone.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
 
 
 class Watch:
@@ -86,6 +107,7 @@ def holder() -> Holder | None:
     return Holder(
         token=row.token,
         host=row.host,
+        machine=row.machine,
         pid=row.pid,
         process_started=row.process_started or 0.0,
         since=row.since,
@@ -117,6 +139,7 @@ def acquire(me: Identity, before: Holder | None, now: datetime) -> bool:
         rows.update(
             token=me.token,
             host=me.host,
+            machine=me.machine,
             pid=me.pid,
             process_started=me.process_started,
             since=now,

@@ -176,6 +176,7 @@ class Runner(models.Model):
 
     token = models.CharField(max_length=40, blank=True)
     host = models.CharField(_("host"), max_length=255, blank=True)
+    machine = models.CharField(max_length=100, blank=True)  # where the process can be looked for
     pid = models.PositiveIntegerField(_("process"), null=True)
     process_started = models.FloatField(null=True)  # tells a process from a later one with the same pid
     since = InstantField(_("since"), null=True)

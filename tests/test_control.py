@@ -12,7 +12,7 @@ from scheduler_bridge.exceptions import LeaseLost
 from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Job, Run, Runner, Status
 
-OTHER = Identity(token="other", host="elsewhere", pid=4711, process_started=0.0)
+OTHER = Identity(token="other", host="elsewhere", machine="elsewhere", pid=4711, process_started=0.0)
 
 
 class Told:

@@ -43,6 +43,11 @@ def test_no_runner_is_said(specimen, me, now):
     assert stop(now) == ("runner", "no runner is alive: nobody holds the lease")
 
 
+def test_a_runner_that_was_killed_on_this_machine_is_no_longer_called_alive(specimen, now):
+    Runner.objects.update(pid=2**22 + 1)
+    assert stop(now)[1].startswith("no runner is alive: ")
+
+
 def test_a_loop_that_stalls_is_said(specimen, me, now):
     lease.renew(me, now + timedelta(seconds=90), now)
     assert "the loop of the runner stalls" in stop(now + timedelta(seconds=90))[1]

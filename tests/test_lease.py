@@ -56,25 +56,35 @@ def test_a_heartbeat_makes_a_holder_alive_for_a_while_only(me, now):
 
 
 def test_a_watch_waits_for_a_heartbeat_that_stands_still(me):
-    watch, holder = Watch(), replace(lease.holder(), host="elsewhere")
+    watch, holder = Watch(), replace(lease.holder(), machine="elsewhere")
     assert not watch.expired(holder, 100)
     assert not watch.expired(holder, 100 + EXPIRES_AFTER - 1)
     assert watch.expired(holder, 100 + EXPIRES_AFTER)
 
 
 def test_each_heartbeat_starts_the_watch_anew(me, now):
-    watch, holder = Watch(), replace(lease.holder(), host="elsewhere")
+    watch, holder = Watch(), replace(lease.holder(), machine="elsewhere")
     watch.expired(holder, 100)
     beaten = replace(holder, heartbeat_at=now + timedelta(seconds=4))
     assert not watch.expired(beaten, 100 + EXPIRES_AFTER)
 
 
-def test_a_dead_process_of_this_host_is_known_to_be_gone_at_once(me):
+def test_a_dead_process_of_this_machine_is_known_to_be_gone_at_once(me):
     holder = lease.holder()
     assert not holder.is_gone()
     assert replace(holder, pid=2**22 + 1).is_gone()
     assert replace(holder, process_started=holder.process_started - 100).is_gone()
-    assert not replace(holder, host="elsewhere", pid=2**22 + 1).is_gone()
+
+
+@pytest.mark.parametrize("machine", ["elsewhere", ""])
+def test_a_process_that_cannot_be_looked_for_is_not_called_gone(me, machine):
+    assert not replace(lease.holder(), machine=machine, pid=2**22 + 1).is_gone()
+
+
+def test_another_space_of_process_ids_is_another_machine(me, monkeypatch):
+    dead = replace(lease.holder(), pid=2**22 + 1)
+    monkeypatch.setattr(os, "readlink", lambda path: "pid:[1]")
+    assert not dead.is_gone()
 
 
 def test_observing_gives_the_holder(me):

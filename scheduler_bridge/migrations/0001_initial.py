@@ -72,6 +72,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("token", models.CharField(blank=True, max_length=40)),
                 ("host", models.CharField(blank=True, max_length=255, verbose_name="host")),
+                ("machine", models.CharField(blank=True, max_length=100)),
                 ("pid", models.PositiveIntegerField(null=True, verbose_name="process")),
                 ("process_started", models.FloatField(null=True)),
                 ("since", scheduler_bridge.models.InstantField(null=True, verbose_name="since")),
