@@ -37,19 +37,27 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on SQLite against the built wheel; then the quick ones on a site with naive times and own users."""
+    """Run the tests on SQLite against the built wheel; real runners without forks too; quick ones on an odd site too.
+
+    The odd site has naive times and users of its own.
+    """
     install(session, "test")
     run_tests(session, "-m", "not browser", *session.posargs)
-    session.env["ODD_SITE"] = "1"
-    run_tests(session, "-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/test_triggers.py")
+    run_without_forks(session)
+    run_odd(session)
 
 
 @nox.session
 def postgres(session: nox.Session) -> None:
-    """Run the tests on the PostgreSQL server of this machine."""
+    """Run the tests on the PostgreSQL server of this machine; quick ones on the odd site too.
+
+    There the driver lets the server bind the parameters.
+    """
     need_server(session, "PostgreSQL", "127.0.0.1", 5432)
     install(session, "test", "postgres")
     run_tests(session, "-m", "not browser", *session.posargs, engine="postgres")
+    run_without_forks(session, engine="postgres")
+    run_odd(session, engine="postgres")
 
 
 @nox.session
@@ -79,6 +87,18 @@ def matrix(session: nox.Session, django: str) -> None:
     install(session, "test")
     session.install(f"Django~={django}.0")
     run_tests(session, "-x", "-m", "not browser", "--ignore=tests/acceptance", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what scheduling costs, here and with its peers; ``-- --help`` says what can be chosen."""
+    need_server(session, "PostgreSQL", "127.0.0.1", 5432)
+    need_server(session, "Redis", "127.0.0.1", 6379)
+    install(session, "bench", *(["mariadb"] if shutil.which("mariadb_config") else []))
+    out = ["--out", str(Path(session.create_tmp()).resolve() / "results")]
+    env = {"PYTHONPATH": str(copied(session).resolve())}
+    session.chdir(session.invoked_from)  # a folder for the results is meant from there; -P keeps the checkout out
+    session.run("python", "-P", "-m", "tests.benchmarks", *out, *session.posargs, env=env)
 
 
 @nox.session
@@ -117,18 +137,35 @@ def install(session: nox.Session, *names: str) -> None:
 
 def run_tests(session: nox.Session, *arguments: str, engine: str = "sqlite") -> None:
     """Run pytest where there are the tests but no checkout, so that the package can only be the installed one."""
-    place = Path(session.create_tmp()) / "place"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    for name in NEEDED_BY_TESTS:
-        copy(ROOT / name, place / name)
-    session.chdir(place)
+    session.chdir(copied(session))
     check = "import pathlib, scheduler_bridge as it; assert 'site-packages' in pathlib.Path(it.__file__).parts, it"
     session.run("python", "-c", check)
     env = {"DATABASE_ENGINE": engine}
     if engine != "sqlite":
         env["DATABASE_NAME"] = os.environ.get("DATABASE_NAME", "scheduler_bridge_nox")
     session.run("python", "-m", "pytest", "-q", "--durations=10", *arguments, env=env)
+
+
+def run_odd(session: nox.Session, engine: str = "sqlite") -> None:
+    session.env["ODD_SITE"] = "1"
+    quick = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/test_triggers.py")
+    run_tests(session, *quick, engine=engine)
+
+
+def run_without_forks(session: nox.Session, engine: str = "sqlite") -> None:
+    session.env["SITE_SPAWN"] = "exec"
+    run_tests(session, "tests/acceptance/test_runner_process.py", engine=engine)
+    del session.env["SITE_SPAWN"]
+
+
+def copied(session: nox.Session) -> Path:
+    """Copy the tests to a place of their own."""
+    place = Path(session.create_tmp()) / "place"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    for name in NEEDED_BY_TESTS:
+        copy(ROOT / name, place / name)
+    return place
 
 
 def copy(source: Path, target: Path) -> None:

@@ -1,21 +1,23 @@
 """The change signal: whoever changes something says so, a running runner hears of it and misses nothing."""
 
 import logging
-from functools import partial
+from functools import cache, partial
 from typing import Final
+from uuid import uuid4
 
 from django.db import connections, transaction
 from django.db.models import F
 
-from . import conf
+from . import conf, sql
 from .models import Runner
 
 logger = logging.getLogger("scheduler_bridge")
 
 CHANNEL: Final = "scheduler_bridge"
-# Behind NOTIFY, since a pooler in transaction mode swallows it; elsewhere the revision is all there is.
-SLOW_POLL: Final = 5.0  # seconds
-FAST_POLL: Final = 0.9  # seconds, so that a change acts within one
+# Where the revision is all there is: without NOTIFY, or behind a pooler that swallows it.
+POLL: Final = 0.9  # seconds, so that a change acts within one
+# Behind a NOTIFY that was seen to arrive; each heartbeat brings the revision too.
+QUIET: Final = 60.0  # seconds
 
 
 def announce() -> None:
@@ -35,6 +37,13 @@ def _bump(using: str) -> None:
             cursor.execute(f"NOTIFY {CHANNEL}")
 
 
+@cache
+def _reading(using: str) -> str:
+    """Give the statement that reads the revision, as cheap as one that is executed each second must be."""
+    runner = sql.table(Runner, using)
+    return f"SELECT {runner['revision']} FROM {runner} WHERE {runner['id']} = %s"
+
+
 class Listener:
     """Hears changes on the connection of the thread that uses it; it is not to be shared between threads."""
 
@@ -42,8 +51,11 @@ class Listener:
         self._connection = connections[using]
         self._using = using
         self._seen: int | None = None
+        self._told: int | None = None
         self._polled_at = float("-inf")
         self._session: object = None  # the driver's connection that listens now
+        self._proof = ""  # what the session has said to itself
+        self._proven = False  # and heard: a pooler in transaction mode swallows it
 
     def fileno(self) -> int | None:
         """Give the descriptor that becomes readable on a change, or None where the revision must be polled."""
@@ -56,19 +68,25 @@ class Listener:
     @property
     def pause(self) -> float:
         """The seconds after which `changed` must be asked again though nothing was heard."""
-        return FAST_POLL if self._session is None else SLOW_POLL
+        return QUIET if self._proven else POLL
+
+    def tell(self, revision: int | None) -> None:
+        """Say what the revision is, for one who has just read it."""
+        self._told = revision
 
     def changed(self, monotonic: float) -> bool:
         """Tell whether something changed since the last call; the first call after a (re)connection says yes."""
         heard = self._listen() or self._heard()
-        if not heard and monotonic - self._polled_at < self.pause:
+        told, self._told = self._told, None
+        if told is None and not heard and monotonic - self._polled_at < self.pause:
             return False
         self._polled_at = monotonic
-        before, self._seen = self._seen, self._revision()
+        before, self._seen = self._seen, self._revision() if told is None else told
         return heard or before != self._seen
 
     def _revision(self) -> int | None:
-        return Runner.objects.using(self._using).filter(pk=Runner.ROW).values_list("revision", flat=True).first()
+        row = sql.fetch(self._using, _reading(self._using), [Runner.ROW])
+        return None if row is None else int(row[0])
 
     def _listen(self) -> bool:
         """Start to listen if this connection does not yet; True when it is a new one."""
@@ -78,13 +96,18 @@ class Listener:
         raw = self._connection.connection
         if raw is self._session or not hasattr(raw, "pgconn"):
             return False
+        self._proof, self._proven = uuid4().hex, False
         with self._connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self._proof])
         self._session = raw
         return True
 
     def _heard(self) -> bool:
+        """Take what has arrived, by itself or as the driver read another answer (psycopg 3.2.4 keeps that)."""
         if self._session is None:
             return False
         with self._connection.wrap_database_errors:
-            return len(list(self._connection.connection.notifies(timeout=0))) > 0
+            words = {found.payload for found in self._connection.connection.notifies(timeout=0)}
+        self._proven = self._proven or self._proof in words
+        return bool(words - {self._proof})

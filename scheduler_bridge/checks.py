@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage
 from django.db import connections, router
 
 from . import conf, plan
-from .definition import JobDefinition, Problem
+from .definition import JobDefinition, Problem, args_problems
 from .discovery import chain_problems, discover
 from .exceptions import ScheduleError
 
@@ -61,7 +61,7 @@ def check_definitions(app_configs: Any = None, **kwargs: Any) -> list[CheckMessa
     messages = [
         _message(definition, problem)
         for name, definition in found.definitions.items()
-        for problem in (*definition.problems, *chains.get(name, ()))
+        for problem in (*definition.problems, *args_problems(definition), *chains.get(name, ()))
     ]
     for name, broken in found.broken.items():
         messages.append(

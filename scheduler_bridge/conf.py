@@ -59,6 +59,10 @@ class Settings:
     history_age: timedelta = timedelta(days=90)
     history_keep: int = 20  # newest runs of each job that are never pruned
     database: str = "default"
+    # "exec" starts a new program for each external run, "fork" forks one that has loaded the project, "auto" forks
+    # where such a fork is as good as a new program.
+    spawn: str = "auto"
+    hidden_environment: tuple[str, ...] = ()  # variables that external jobs do not get; "AWS_*" names many
     site_url: str = ""  # "https://www.example.com", for links in mails
 
     def local(self, moment: datetime) -> datetime:
@@ -184,6 +188,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_way(value: object) -> bool:
+    return value in ("auto", "exec", "fork")
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -213,6 +221,8 @@ _EXPECTED: Final[Mapping[str, tuple[_Test, str]]] = {
     "HISTORY_AGE": (_is_span, "a timedelta"),
     "HISTORY_KEEP": (_is_count, "a number of runs"),
     "DATABASE": (_is_text, "the alias of a database"),
+    "SPAWN": (_is_way, "auto, exec or fork"),
+    "HIDDEN_ENVIRONMENT": (_is_texts, "a list of names or patterns of variables"),
     "SITE_URL": (_is_text, "an address such as https://www.example.com"),
 }
 _OVERRIDE_EXPECTED: Final[Mapping[str, tuple[_Test, str]]] = {
@@ -225,6 +235,7 @@ _OVERRIDE_EXPECTED: Final[Mapping[str, tuple[_Test, str]]] = {
 _CONVERT: Final[Mapping[str, Callable[[Any], Any]]] = {
     "OVERRIDES": _overrides,
     "NOTIFY": tuple,
+    "HIDDEN_ENVIRONMENT": tuple,
     "TIME_ZONE": _zone,
 }
 

@@ -23,7 +23,9 @@ from .registry import Planned
 logger = logging.getLogger("scheduler_bridge")
 
 RETRY_PAUSE: Final = 1.0  # seconds between two looks while the database is away or another holds the lease
-REFRESH_EVERY: Final = 60.0  # seconds; catches what was changed in the tables without a signal
+REFRESH_EVERY: Final = 600.0  # seconds; catches what was changed in the tables without a signal
+REST: Final = 3.0  # times as long as it took to read what changed
+LONGEST_REST: Final = 0.025  # seconds
 STALLED_AFTER: Final = 60.0  # seconds without a turn of the loop, which turns at least every 15
 
 
@@ -35,6 +37,7 @@ class Timetable:
     queued: tuple[Queued, ...]
     held: bool
     again: bool  # time everything anew, not only what changed
+    gone: tuple[str, ...] | None = None  # None: all that is not planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +45,12 @@ class Orders:
     """What the control thread tells the process it belongs to."""
 
     apply: Callable[[Timetable], None]
+    renew: Callable[[], None]  # a migrate changed the tables under the same code
     outdated: Callable[[], None]  # other code than this process runs was migrated
     occupied: Callable[[str], bool]  # another holds the lease; True: wait for it
     failed: Callable[[BaseException], None]
     loop_at: Callable[[], tuple[datetime, float] | None]  # the last turn of the loop: wall and monotonic
+    busy: Callable[[], bool]  # something runs or waits
 
 
 class Control(threading.Thread):
@@ -60,16 +65,18 @@ class Control(threading.Thread):
         self._stopping = False
         self._asked = self._again = False
         self._complained = False
+        self._reader = registry.Reader()
+        self._loaded_at = float("-inf")
 
     def reload(self, *, again: bool = False) -> None:
         """Read everything anew at once; safe from any thread and in a signal handler."""
         self._asked, self._again = True, self._again or again
-        self._wake()
+        self.wake()
 
     def stop(self) -> None:
         """Give the lease back and end."""
         self._stopping = True
-        self._wake()
+        self.wake()
 
     def run(self) -> None:
         connection.be_impatient()
@@ -114,6 +121,8 @@ class Control(threading.Thread):
                 return False
             holder = lease.holder()
             if holder is None or watch.expired(holder, time.monotonic()):
+                if holder is not None and holder.end():
+                    logger.warning("process %s was the runner and gave no sign of life, so it was killed", holder.pid)
                 if lease.acquire(self.me, holder, _now()):
                     return True
                 continue
@@ -129,6 +138,7 @@ class Control(threading.Thread):
     def _start(self) -> bool:
         for line in deployment.follow(_now()):
             logger.info(line)
+        self._migrated_at = deployment.migrated_at()
         self._abandon_left_over()
         self._listener = Listener(self._using)
         self._listener.changed(time.monotonic())
@@ -148,30 +158,50 @@ class Control(threading.Thread):
                 )
 
     def _load(self) -> None:
+        # All jobs when a person or a step of the clock asks for it, and as a safety net; else what changed.
+        refresh = self._asked or time.monotonic() - self._loaded_at >= REFRESH_EVERY
         self._asked, again, self._again = False, self._again, False
         held = Runner.objects.using(self._using).values_list("held", flat=True).get(pk=Runner.ROW)
-        self._loaded_at = time.monotonic()
-        self._orders.apply(Timetable(planned=registry.load(_now()), queued=history.queued(), held=held, again=again))
+        queued = history.queued()
+        # Last, since what it has told of once it does not tell again.
+        reading = self._reader.read_all(_now()) if refresh else self._reader.read_changed(_now())
+        if refresh:
+            self._loaded_at = time.monotonic()
+        self._orders.apply(Timetable(planned=reading.planned, gone=reading.gone, queued=queued, held=held, again=again))
 
     def _serve(self) -> None:
         self._beaten_at = float("-inf")
         while not self._stopping:
             self._survive(self._turn)
             self._check_loop()
-            self._pause(min(self._listener.pause if not self._complained else RETRY_PAUSE, lease.HEARTBEAT_EVERY))
+            self._pause(min(self._listener.pause if not self._complained else RETRY_PAUSE, self._beat_pause()))
 
     def _turn(self) -> bool:
         monotonic = time.monotonic()
-        if monotonic - self._beaten_at >= lease.HEARTBEAT_EVERY:
+        if self._beat_pause() <= 0:
             turn = self._orders.loop_at()
-            lease.renew(self.me, _now(), turn[0] if turn else None)
+            self._listener.tell(lease.renew(self.me, _now(), turn[0] if turn else None))
             self._beaten_at = monotonic
         changed = self._listener.changed(monotonic)
-        if changed and deployment.is_outdated():
-            self._orders.outdated()
+        if changed:
+            self._follow_deployment()
         if changed or self._asked or monotonic - self._loaded_at >= REFRESH_EVERY:
             self._load()
+            # Where changes come in a stream, they are read together and the worker gets its share of the process.
+            time.sleep(min(LONGEST_REST, REST * (time.monotonic() - monotonic)))
         return True
+
+    def _follow_deployment(self) -> None:
+        if deployment.is_outdated():
+            self._orders.outdated()
+        before, self._migrated_at = self._migrated_at, deployment.migrated_at()
+        if before != self._migrated_at:
+            self._orders.renew()
+
+    def _beat_pause(self) -> float:
+        """Give the seconds until the next heartbeat is due."""
+        pause = lease.BEAT_BUSY if self._orders.busy() else lease.BEAT_IDLE
+        return max(0.0, self._beaten_at + pause - time.monotonic())
 
     def _check_loop(self) -> None:
         turn = self._orders.loop_at()
@@ -202,7 +232,8 @@ class Control(threading.Thread):
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the lease was not given back: %s", error)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Look at once whether there is something to do; safe from any thread."""
         try:
             os.write(self._wake_write, b".")
         except BlockingIOError:

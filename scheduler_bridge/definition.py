@@ -56,6 +56,7 @@ class JobDefinition:
     args: tuple[str, ...]
     should_run: Callable[[], Any] | None
     module: str  # the dotted module of the command, its place in messages
+    command_class: type[BaseCommand] | None = None  # None where it cannot be loaded
     skips_checks: bool = True  # whether the command knows the option --skip-checks
     problems: tuple[Problem, ...] = ()
 
@@ -89,9 +90,10 @@ def define(app: str, command: str, command_class: type[BaseCommand]) -> JobDefin
         next_jobs=_next_jobs(values, problems),
         next_on_failure=_switch(values, "trigger_next_on_failure", problems),
         notify_on_success=_switch(values, "default_notify_on_success", problems),
-        args=_args(values, command_class, command, problems),
+        args=_args(values, problems),
         should_run=_should_run(member, values, problems),
         module=command_class.__module__,
+        command_class=command_class,
         skips_checks=bool(command_class.requires_system_checks),
         problems=tuple(problems),
     )
@@ -176,19 +178,30 @@ def _next_jobs(values: Mapping[str, Any], problems: list[Problem]) -> tuple[str,
     return ()
 
 
-def _args(
-    values: Mapping[str, Any], command_class: type[BaseCommand], command: str, problems: list[Problem]
-) -> tuple[str, ...]:
+def _args(values: Mapping[str, Any], problems: list[Problem]) -> tuple[str, ...]:
     value = values.get("args") or ()
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         hint = 'Write for example: args = ["--days", "30"]'
         problems.append(_problem("E110", "a list of texts as args", value, hint))
         return ()
-    refusal = parser_refusal(command_class, command, value)
-    if refusal:
-        hint = f"See what it takes: manage.py {command} --help"
-        problems.append(Problem(id="E111", text=f"the command refuses args {list(value)!r}: {refusal}", hint=hint))
     return tuple(value)
+
+
+def args_problems(definition: JobDefinition) -> tuple[Problem, ...]:
+    """Say that the command refuses its arguments; apart, since making a parser takes longer than all else here."""
+    command_class = definition.command_class
+    if command_class is None or (not definition.args and takes_nothing(command_class)):
+        return ()
+    refusal = parser_refusal(command_class, definition.command, definition.args)
+    text = f"the command refuses args {list(definition.args)!r}: {refusal}"
+    hint = f"See what it takes: manage.py {definition.command} --help"
+    return (Problem(id="E111", text=text, hint=hint),) if refusal else ()
+
+
+def takes_nothing(command_class: type[BaseCommand]) -> bool:
+    """Tell a command with Django's own parser, which asks for nothing."""
+    own = (command_class.add_arguments, command_class.create_parser)
+    return own == (BaseCommand.add_arguments, BaseCommand.create_parser)
 
 
 def parser_refusal(command_class: type[BaseCommand], command: str, args: list[str] | tuple[str, ...]) -> str:

@@ -39,6 +39,17 @@ def settle(row: Job) -> bool:
     return row.removed_at is None and registry.settle(row, registry.plan_of(row), datetime.now(UTC))
 
 
+def note_migrate(now: datetime) -> None:
+    """Note that a migrate changed the tables."""
+    Runner.objects.using(conf.load().database).filter(pk=Runner.ROW).update(migrated_at=now)
+
+
+def migrated_at() -> datetime | None:
+    """Give the moment of the last migrate that changed the tables."""
+    rows = Runner.objects.using(conf.load().database).filter(pk=Runner.ROW)
+    return rows.values_list("migrated_at", flat=True).first()
+
+
 def migrated_code() -> str:
     """Give the fingerprint of the code that was migrated last; empty when none was."""
     rows = Runner.objects.using(conf.load().database).filter(pk=Runner.ROW)

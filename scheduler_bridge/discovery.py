@@ -1,8 +1,8 @@
 """Walks the commands of the project; one broken command never hides the rest."""
 
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 
@@ -28,13 +28,19 @@ class Discovery:
     definitions: Mapping[str, JobDefinition]
     broken: Mapping[str, BrokenCommand]
     others: tuple[str, ...]  # commands that are no jobs
+    _by_command: Mapping[str, Sequence[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_command: dict[str, list[str]] = {}
+        for name in (*self.definitions, *self.broken):
+            by_command.setdefault(name.rpartition(".")[2], []).append(name)
+        object.__setattr__(self, "_by_command", by_command)
 
     def resolve(self, text: str) -> str | None:
         """Give the name of the job meant by "app.command" or "command"; None when there is none, or more than one."""
-        names = [*self.definitions, *self.broken]
-        if text in names:
+        if text in self.definitions or text in self.broken:
             return text
-        found = [name for name in names if name.rpartition(".")[2] == text]
+        found = self._by_command.get(text, ())
         return found[0] if len(found) == 1 else None
 
 
@@ -72,20 +78,16 @@ def _load(app: str, command: str, source: str | BaseCommand) -> type[BaseCommand
 
 def chain_problems(found: Discovery) -> dict[str, tuple[Problem, ...]]:
     """Say which jobs name followers that are no jobs, or follow each other in a circle."""
-    problems = {}
+    problems: dict[str, tuple[Problem, ...]] = {}
     for name, definition in found.definitions.items():
-        texts = [_unknown(text) for text in definition.next_jobs if found.resolve(text) is None]
-        loop = _loop(name, found)
-        if loop:
-            texts.append(
-                Problem(
-                    id="E113",
-                    text=f"expected a chain that ends, got a circle: {' → '.join(loop)}",
-                    hint="Take one of these names out of trigger_next_jobs.",
-                )
-            )
+        texts = tuple(_unknown(text) for text in definition.next_jobs if found.resolve(text) is None)
         if texts:
-            problems[name] = tuple(texts)
+            problems[name] = texts
+    following = _endless(found)
+    for name in following:
+        loop = _loop(name, following)
+        if loop:
+            problems[name] = (*problems.get(name, ()), _circle(loop))
     return problems
 
 
@@ -97,18 +99,49 @@ def _unknown(text: str) -> Problem:
     )
 
 
-def _loop(name: str, found: Discovery) -> list[str]:
+def _circle(loop: list[str]) -> Problem:
+    return Problem(
+        id="E113",
+        text=f"expected a chain that ends, got a circle: {' → '.join(loop)}",
+        hint="Take one of these names out of trigger_next_jobs.",
+    )
+
+
+def _endless(found: Discovery) -> dict[str, list[str]]:
+    """Give the jobs whose chain never ends, each with its followers among them.
+
+    They are what remains when the ends of all chains are taken off until there is none.
+    """
+    following = {name: _followers(definition, found) for name, definition in found.definitions.items()}
+    leading: dict[str, list[str]] = {}
+    for name, next_names in following.items():
+        for next_ in next_names:
+            leading.setdefault(next_, []).append(name)
+    ends = [name for name, next_names in following.items() if not next_names]
+    open_ = {name: len(next_names) for name, next_names in following.items()}
+    while ends:
+        for name in leading.get(ends.pop(), ()):
+            open_[name] -= 1
+            if not open_[name]:
+                ends.append(name)
+    return {name: [next_ for next_ in following[name] if open_[next_]] for name in following if open_[name]}
+
+
+def _followers(definition: JobDefinition, found: Discovery) -> list[str]:
+    names = (found.resolve(text) for text in definition.next_jobs)
+    return [name for name in names if name is not None and name in found.definitions]
+
+
+def _loop(name: str, following: Mapping[str, Sequence[str]]) -> list[str]:
     """Give the circle that leads from this job back to it; empty when there is none."""
     paths = [[name]]
     seen: set[str] = set()
     while paths:
         path = paths.pop()
-        definition = found.definitions.get(path[-1])
-        for text in definition.next_jobs if definition else ():
-            following = found.resolve(text)
-            if following == name:
+        for next_ in following[path[-1]]:
+            if next_ == name:
                 return [*path, name]
-            if following is not None and following not in seen:
-                seen.add(following)
-                paths.append([*path, following])
+            if next_ not in seen:
+                seen.add(next_)
+                paths.append([*path, next_])
     return []

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
-from . import conf, registry
+from . import conf, registry, sql
 from .history import Firing
 from .models import Cause, Job, Run, Runner
 from .plan import JobPlan
@@ -31,13 +32,11 @@ def admit(firing: Firing, now: datetime) -> Admitted | None:
     Raises:
         Held: the runner is on hold.
     """
-    using = conf.load().database
-    if Runner.objects.using(using).filter(pk=Runner.ROW, held=True).exists():
+    row, held, forced = _look(firing, conf.load().database)
+    if held:
         raise Held
-    row = Job.objects.using(using).filter(pk=firing.job_id).first()
     if row is None:
         return None
-    forced = firing.run_id is not None and Run.objects.using(using).filter(pk=firing.run_id, forced=True).exists()
     plan = registry.plan_of(row)
     return Admitted(
         firing=_counted(row, plan, firing),
@@ -46,6 +45,23 @@ def admit(firing: Firing, now: datetime) -> Admitted | None:
         next_run_at=_next(row, plan, firing, now),
         barred=_bar(row, plan, forced),
     )
+
+
+def _look(firing: Firing, using: str) -> tuple[Job | None, bool, bool]:
+    """Read the job, whether the runner is on hold, and whether the queued run is forced, all at one moment."""
+    found = sql.fetch(using, _statement(using), [Runner.ROW, firing.run_id, firing.job_id])
+    if found is None:
+        return None, False, False
+    return sql.reader(Job, using).read(found[2:]), bool(found[0]), bool(found[1])
+
+
+@cache
+def _statement(using: str) -> str:
+    job, run, runner = (sql.table(model, using) for model in (Job, Run, Runner))
+    held = f"SELECT {runner['held']} FROM {runner} WHERE {runner['id']} = %s"
+    forced = f"SELECT {run['forced']} FROM {run} WHERE {run['id']} = %s"
+    columns = job.names(sql.reader(Job, using).names)
+    return f"SELECT ({held}), ({forced}), {columns} FROM {job} WHERE {job['id']} = %s"
 
 
 def _bar(row: Job, plan: JobPlan, forced: bool) -> str:

@@ -5,6 +5,7 @@ import socket
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +13,16 @@ import psutil
 from django.db import connections, transaction
 from django.db.models import F, QuerySet
 
-from . import conf
+from . import conf, sql
 from .exceptions import LeaseLost
 from .models import Runner
 
-HEARTBEAT_EVERY: Final = 4.0  # seconds
-EXPIRES_AFTER: Final = 12.0  # seconds without a heartbeat, watched by the one who takes over
+# A runner that has nothing to lose speaks seldom; one with a run in hand may not seem dead for a stalled server.
+BEAT_IDLE: Final = 11.0  # seconds
+BEAT_BUSY: Final = 4.0  # seconds
+# A standby looks once a second, and takes over within 15 seconds after the last heartbeat.
+EXPIRES_AFTER: Final = 13.5  # seconds without a heartbeat, watched by the one who takes over
+KILLED_WITHIN: Final = 5.0  # seconds that a killed process is waited for
 ALIVE_WITHIN: Final = timedelta(seconds=15)
 
 
@@ -60,6 +65,21 @@ class Holder:
     def is_alive(self, now: datetime) -> bool:
         """Tell whether the last heartbeat is young enough to believe in."""
         return now - self.heartbeat_at <= ALIVE_WITHIN
+
+    def end(self) -> bool:
+        """Kill the process if it is one of this machine that lives; True when it was.
+
+        One that was frozen past its lease would go on with its job when it is thawed, beside the next runner's.
+        """
+        if not self.machine or self.machine != machine() or self.is_gone():
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            process.kill()
+            process.wait(KILLED_WITHIN)
+        except psutil.Error:
+            return False
+        return True
 
     def is_gone(self) -> bool:
         """Tell whether this was a process of this machine that runs no more; False where nobody here can know."""
@@ -150,14 +170,30 @@ def acquire(me: Identity, before: Holder | None, now: datetime) -> bool:
     )
 
 
-def renew(me: Identity, now: datetime, loop_at: datetime | None) -> None:
-    """Renew the lease.
+def renew(me: Identity, now: datetime, loop_at: datetime | None) -> int | None:
+    """Renew the lease; give the revision of all changes where that costs no second statement.
 
     Raises:
         LeaseLost: another process has taken it.
     """
-    if not _row().filter(token=me.token).update(heartbeat_at=now, loop_at=loop_at):
-        raise LeaseLost("another process is the runner now")
+    using = conf.load().database
+    if connections[using].vendor == "postgresql":
+        values = sql.table(Runner, using).values({"heartbeat_at": now, "loop_at": loop_at})
+        row = sql.fetch(using, _renewal(using), [*values, *confirmed(me)])
+        if row is not None:
+            return int(row[0])
+    elif _row().filter(token=me.token).update(heartbeat_at=now, loop_at=loop_at):
+        return None
+    raise LeaseLost("another process is the runner now")
+
+
+@cache
+def _renewal(using: str) -> str:
+    runner = sql.table(Runner, using)
+    return (
+        f"UPDATE {runner} SET {runner['heartbeat_at']} = %s, {runner['loop_at']} = %s "
+        f"WHERE {runner['id']} = %s AND {runner['token']} = %s RETURNING {runner['revision']}"
+    )
 
 
 def confirm(me: Identity) -> None:
@@ -166,8 +202,24 @@ def confirm(me: Identity) -> None:
     Raises:
         LeaseLost: another process has taken it.
     """
-    if not _row().filter(token=me.token).update(pid=me.pid):
+    using = conf.load().database
+    if not sql.change(using, confirmation(using), confirmed(me)):
         raise LeaseLost("another process is the runner now")
+
+
+@cache
+def confirmation(using: str) -> str:
+    """Give the statement that meets the lease's row if it is still ours and locks it, for `confirmed` to fill in."""
+    runner = sql.table(Runner, using)
+    where = f"WHERE {runner['id']} = %s AND {runner['token']} = %s"
+    if connections[using].vendor == "postgresql":
+        return f"SELECT 1 FROM {runner} {where} FOR SHARE"  # without a new version of the row
+    return f"UPDATE {runner} SET {runner['revision']} = {runner['revision']} {where}"
+
+
+def confirmed(me: Identity) -> list[object]:
+    """Give the values of `confirmation`."""
+    return [Runner.ROW, me.token]
 
 
 def release(me: Identity) -> None:

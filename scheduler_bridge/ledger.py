@@ -7,12 +7,16 @@ would go with it.
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from django.conf import settings as django_settings
 from django.db import connections
+from django.db.models.constants import OnConflict
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+from . import sql
 
 TEXT_LIMIT: Final = 1000  # the size of the column "exception"
 
@@ -28,24 +32,78 @@ def register(next_runs: Mapping[str, datetime | None], using: str) -> None:
 
 def plan_next(name: str, next_run_at: datetime | None, using: str) -> None:
     """Show when the job is due next."""
-    DjangoJob.objects.using(using).filter(pk=name).update(next_run_time=_stored(next_run_at))
+    sql.change(using, planning(using), planned(name, next_run_at, using))
+
+
+@cache
+def planning(using: str) -> str:
+    """Give the statement that shows when a job is due next, for `planned` to fill in."""
+    job = sql.table(DjangoJob, using)
+    return f"UPDATE {job} SET {job['next_run_time']} = %s WHERE {job['id']} = %s"
+
+
+def planned(name: str, next_run_at: datetime | None, using: str) -> list[Any]:
+    return sql.table(DjangoJob, using).values({"next_run_time": _stored(next_run_at), "id": name})
 
 
 def start(name: str, fire_time: datetime, using: str) -> None:
     """Record that an execution began; two of one job never share a fire time, so a second one is passed over."""
-    row = DjangoJobExecution(job_id=name, run_time=_stored(fire_time), status=DjangoJobExecution.SENT)
-    DjangoJobExecution.objects.using(using).bulk_create([row], ignore_conflicts=True)
+    sql.change(using, starting(using, "VALUES (%s, %s, %s)"), started(name, fire_time, using))
+
+
+@cache
+def starting(using: str, source: str) -> str:
+    """Give the statement that records that an execution began, for `started` to fill in.
+
+    Args:
+        source: where the three values come from: VALUES or SELECT.
+    """
+    ignore, operations = OnConflict.IGNORE, connections[using].ops
+    row = sql.table(DjangoJobExecution, using)
+    head = operations.insert_statement(on_conflict=ignore)
+    tail = operations.on_conflict_suffix_sql((), ignore, (), ())
+    return f"{head} {row} ({row.names(('job_id', 'run_time', 'status'))}) {source} {tail}"
+
+
+def started(name: str, fire_time: datetime, using: str) -> list[Any]:
+    table = sql.table(DjangoJobExecution, using)
+    return table.values({"job_id": name, "run_time": _stored(fire_time), "status": DjangoJobExecution.SENT})
 
 
 def finish(name: str, fire_time: datetime, *, error: str | None, started: datetime, now: datetime, using: str) -> None:
     """Record how an execution ended; its duration counts from the real start."""
-    rows = DjangoJobExecution.objects.using(using).filter(job_id=name, run_time=_stored(fire_time))
-    rows.update(
-        status=DjangoJobExecution.SUCCESS if error is None else DjangoJobExecution.ERROR,
-        duration=Decimal(f"{max(0.0, (now - started).total_seconds()):.2f}"),
-        finished=Decimal(f"{now.timestamp():.2f}"),
-        exception=None if error is None else error[:TEXT_LIMIT],
+    values = finished(name, fire_time, error=error, started=started, now=now, using=using)
+    sql.change(using, finishing(using), values)
+
+
+@cache
+def finishing(using: str) -> str:
+    """Give the statement that records how an execution ended, for `finished` to fill in."""
+    row = sql.table(DjangoJobExecution, using)
+    columns = ", ".join(f"{row[name]} = %s" for name in ("status", "duration", "finished", "exception"))
+    return f"UPDATE {row} SET {columns} WHERE {row['job_id']} = %s AND {row['run_time']} = %s"
+
+
+def finished(
+    name: str, fire_time: datetime, *, error: str | None, started: datetime, now: datetime, using: str
+) -> list[Any]:
+    return sql.table(DjangoJobExecution, using).values(
+        {
+            "status": DjangoJobExecution.SUCCESS if error is None else DjangoJobExecution.ERROR,
+            "duration": Decimal(f"{max(0.0, (now - started).total_seconds()):.2f}"),
+            "finished": Decimal(f"{now.timestamp():.2f}"),
+            "exception": None if error is None else error[:TEXT_LIMIT],
+            "job_id": name,
+            "run_time": _stored(fire_time),
+        }
     )
+
+
+def prune(before: datetime, using: str, batch: int) -> None:
+    """Delete the executions that were due before this moment, so many in one transaction."""
+    rows = DjangoJobExecution.objects.using(using).filter(run_time__lt=_stored(before)).order_by("run_time")
+    while ids := list(rows.values_list("id", flat=True)[:batch]):
+        DjangoJobExecution.objects.using(using).filter(id__in=ids).delete()
 
 
 def _stored(moment: datetime | None) -> datetime | None:

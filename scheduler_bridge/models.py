@@ -1,5 +1,6 @@
 """Job, Run and Runner: the rows and the questions asked of them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -49,6 +50,23 @@ class MomentField(models.BigIntegerField):
         return super().get_prep_value(value)
 
 
+class NarrowIndex(models.Index):
+    """An index of some rows only, where the database knows that; of all rows elsewhere."""
+
+    def __init__(self, *expressions: Any, only: models.Q, **options: Any) -> None:
+        super().__init__(*expressions, **options)
+        self.only = only
+
+    def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **options: Any) -> Any:
+        can_be_narrow = schema_editor.connection.features.supports_partial_indexes
+        index = models.Index(fields=self.fields, name=self.name, condition=self.only if can_be_narrow else None)
+        return index.create_sql(model, schema_editor, using, **options)
+
+    def deconstruct(self) -> Any:
+        path, expressions, options = super().deconstruct()
+        return path, expressions, {**options, "only": self.only}
+
+
 class Job(models.Model):
     """A scheduled command: what a person changed of it, and when it fired last."""
 
@@ -87,8 +105,19 @@ class Job(models.Model):
         default_permissions = ("change", "view")
         permissions = (("run_job", _("Can run a job by hand")), ("hold_runner", _("Can hold and resume the runner")))
 
+    # Written by the runner alone, with statements of its own: a row that somebody read a moment ago and saves now
+    # must not take them back.
+    RUNNERS_OWN: ClassVar = frozenset({"next_run_at", "last_run", "schedule_key", "owed_since", "last_fire_at"})
+
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Save what people and code may change; a new row is saved as a whole."""
+        if update_fields is None and not self._state.adding:
+            fields = (field.name for field in self._meta.concrete_fields if not field.primary_key)
+            update_fields = [name for name in fields if name not in self.RUNNERS_OWN]
+        super().save(*args, update_fields=update_fields, **options)
 
 
 class Status(models.TextChoices):
@@ -128,12 +157,18 @@ FAILURES = (Status.FAILED, Status.TIMED_OUT, Status.ABANDONED)
 class Run(models.Model):
     """One firing of a job, recorded before its code runs and closed once."""
 
-    job = models.ForeignKey(Job, models.CASCADE, related_name="runs", verbose_name=_("job"))
+    job = models.ForeignKey(Job, models.CASCADE, related_name="runs", verbose_name=_("job"), db_index=False)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
     cause = models.CharField(_("cause"), max_length=10, choices=Cause.choices)
     requested_by = models.CharField(_("asked for by"), max_length=150, blank=True)
     parent = models.ForeignKey(
-        "self", models.SET_NULL, null=True, blank=True, related_name="chained", verbose_name=_("after the run")
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="chained",
+        verbose_name=_("after the run"),
+        db_index=False,
     )
     scheduled_for = InstantField(_("due"))
     started_at = InstantField(_("started"), null=True, blank=True)
@@ -144,7 +179,7 @@ class Run(models.Model):
     coalesced = models.PositiveIntegerField(_("fire times folded in"), default=0)
     # The claim: unique among scheduled runs and among the runs chained by one parent; NULL elsewhere.
     # One nullable column, since MariaDB has no conditional unique constraint.
-    claim_key = models.CharField(max_length=191, null=True, unique=True, editable=False)
+    claim_key = models.CharField(max_length=191, null=True, editable=False)
     forced = models.BooleanField(_("forced"), default=False)
     warning = models.TextField(_("left behind"), blank=True)
     host = models.CharField(_("host"), max_length=255, blank=True)
@@ -159,10 +194,24 @@ class Run(models.Model):
         verbose_name_plural = _("runs")
         ordering = ("-id",)
         default_permissions = ("view",)
+        # A constraint, since a unique column would have a second index for LIKE on PostgreSQL.
+        constraints: ClassVar = [models.UniqueConstraint(fields=["claim_key"], name="sb_run_claim")]
+        # Each is written at every claim and close, so each names the queries that need it.
         indexes: ClassVar = [
-            models.Index(fields=["job", "-id"], name="sb_run_job"),  # the history of one job, and pruning it
-            models.Index(fields=["status", "-id"], name="sb_run_status"),  # open runs at start; the list by status
-            models.Index(fields=["report", "report_at"], name="sb_run_report"),  # the mails that are due
+            # The history of one job, on its page and in the list; its newest runs, which prune keeps.
+            models.Index(fields=["job", "-id"], name="sb_run_job"),
+            # The queued runs at each reload, the running one at start and for "why"; the list by status.
+            models.Index(fields=["status", "-id"], name="sb_run_status"),
+            # The list by date, which it is sorted by then; the old runs, for prune.
+            models.Index(fields=["-scheduled_for", "-id"], name="sb_run_due"),
+            # The runs that a run chained: at its close, on its page, and when it is deleted.
+            NarrowIndex(fields=["parent"], name="sb_run_parent", only=models.Q(parent__isnull=False)),
+            # The list by cause; most runs are scheduled, and those are found without it.
+            NarrowIndex(fields=["cause", "-id"], name="sb_run_cause", only=~models.Q(cause="schedule")),
+            # The list by person.
+            NarrowIndex(fields=["requested_by", "-id"], name="sb_run_person", only=~models.Q(requested_by="")),
+            # The mails that are due.
+            NarrowIndex(fields=["report", "report_at"], name="sb_run_report", only=models.Q(report="due")),
         ]
 
     def __str__(self) -> str:
@@ -189,6 +238,8 @@ class Runner(models.Model):
     revision = models.BigIntegerField(_("revision"), default=0)
     # What was migrated last; a runner started from other code is out of date.
     code = models.CharField(max_length=64, blank=True)
+    # When a migrate last changed the tables: what was loaded before is to be loaded anew.
+    migrated_at = InstantField(null=True)
 
     class Meta:
         verbose_name = _("runner")

@@ -1,6 +1,7 @@
 """What happens at Django's signals: a migrate, a saved job, a deleted job."""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -22,7 +23,12 @@ def connect(app: AppConfig) -> None:
 
 
 def follow_code(
-    *, using: str = DEFAULT_DB_ALIAS, verbosity: int = 1, stdout: TextIO | OutputWrapper | None = None, **kwargs: Any
+    *,
+    using: str = DEFAULT_DB_ALIAS,
+    verbosity: int = 1,
+    stdout: TextIO | OutputWrapper | None = None,
+    plan: Sequence[object] = (),
+    **kwargs: Any,
 ) -> None:
     """Make the Job rows follow the code after a migrate, and tell a running runner.
 
@@ -30,8 +36,11 @@ def follow_code(
     """
     if using != conf.load().database or not deployment.has_tables():
         return
-    lines = deployment.follow(datetime.now(UTC))
-    if lines:
+    now = datetime.now(UTC)
+    lines = deployment.follow(now)
+    if plan:
+        deployment.note_migrate(now)
+    if lines or plan:
         changes.announce()
     for line in lines if verbosity >= 1 else ():
         (stdout or sys.stdout).write(f"  {line}\n")

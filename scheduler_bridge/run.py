@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from django.db import InterfaceError, OperationalError
@@ -13,9 +13,9 @@ from . import chain, conf, connection, discovery, history
 from .exceptions import SkipRun
 from .execution import child_process, in_process, room
 from .execution.child_process import ChildSpec, StopRequest
-from .execution.launcher import Launcher
 from .execution.outcome import Outcome
 from .execution.output import Capture
+from .execution.spawner import Spawner
 from .gate import Admitted, admit
 from .history import Firing, Queued
 from .lease import Identity
@@ -24,6 +24,8 @@ from .plan import JobPlan
 
 logger = logging.getLogger("scheduler_bridge")
 
+# So long before a fire time an idle worker passes the gate and records the run, so that the job itself starts on time.
+EARLY: Final = timedelta(milliseconds=5)
 RETRY_PAUSE: Final = 1.0  # seconds between two tries while the database is away
 T = TypeVar("T")
 
@@ -37,7 +39,7 @@ class Workplace:
     """What the worker needs for its runs."""
 
     me: Identity
-    launcher: Launcher
+    spawner: Spawner
     stop: Callable[[], StopRequest | None]  # asked while an external run goes on
     stopping: Callable[[], bool]  # no new run may start
     entered: Callable[[Run | None, bool], None]  # told which run is going on, and whether it is internal
@@ -52,6 +54,7 @@ class Completion:
     reason: str = ""
     run_id: int | None = None
     chained: tuple[Queued, ...] = ()
+    owes_mail: bool = False
 
 
 def perform(firing: Firing, place: Workplace) -> Completion | None:
@@ -68,9 +71,10 @@ def perform(firing: Firing, place: Workplace) -> Completion | None:
     reason = admitted.barred or _ask(admitted)
     if reason is not None:
         return _skip(admitted, reason, place)
-    run = _persist(lambda: history.claim(admitted.firing, place.me, _now(), admitted.next_run_at), place)
+    run = _persist(lambda: history.claim(admitted.firing, place.me, _start(firing), admitted.next_run_at), place)
     if run is None:
         return None
+    _wait_for(firing)
     return _finish(admitted, run, _execute(admitted, run, place), place)
 
 
@@ -82,6 +86,7 @@ def _ask(admitted: Admitted) -> str | None:
     question = admitted.plan.definition.should_run
     if question is None or admitted.forced:
         return None
+    _wait_for(admitted.firing)
     before = room.snapshot()
     try:
         return None if question() else "should_run said no"
@@ -101,7 +106,7 @@ def _log_dirt(name: str, warnings: tuple[str, ...]) -> None:
 
 def _skip(admitted: Admitted, reason: str, place: Workplace) -> Completion:
     firing = admitted.firing
-    _persist(lambda: history.skip(firing, place.me, reason, _now(), admitted.next_run_at), place)
+    _persist(lambda: history.skip(firing, place.me, reason, _start(firing), admitted.next_run_at), place)
     logger.debug("job %s skipped: %s", firing.name, reason, extra={"job": firing.name, "status": "skipped"})
     return Completion(name=firing.name, status=Status.SKIPPED, reason=reason, run_id=firing.run_id)
 
@@ -115,7 +120,7 @@ def _execute(admitted: Admitted, run: Run, place: Workplace) -> Outcome:
             return _inside(admitted.plan)
         return child_process.run(
             _spec(admitted.plan, run),
-            place.launcher,
+            place.spawner,
             on_output=lambda text: history.show_output(run.pk, text),
             stop=place.stop,
         )
@@ -148,12 +153,13 @@ def _finish(admitted: Admitted, run: Run, outcome: Outcome, place: Workplace) ->
     next_jobs = chain.followers(plan, outcome.status, discovery.discover().resolve)
     mail = history.is_failure(outcome.status) or (outcome.status == Status.SUCCEEDED and plan.notify_on_success.value)
     finished = _now()
-    run.job.name = name
     chained = _persist(
         lambda: history.close(run, outcome, finished, next_jobs=next_jobs, mail=mail), place, until_written=True
     )
     _log(outcome.status.value, name, run, finished, outcome.reason)
-    return Completion(name=name, status=outcome.status, reason=outcome.reason, run_id=run.pk, chained=chained)
+    return Completion(
+        name=name, status=outcome.status, reason=outcome.reason, run_id=run.pk, chained=chained, owes_mail=mail
+    )
 
 
 def _log(word: str, name: str, run: Run, moment: datetime | None, reason: str = "") -> None:
@@ -192,6 +198,17 @@ def _persist(step: Callable[[], T], place: Workplace, *, until_written: bool = F
             if tries == 2:
                 logger.error("the database does not answer, waiting: %s", str(error).strip())
             time.sleep(RETRY_PAUSE)
+
+
+def _start(firing: Firing) -> datetime:
+    """Give the moment of the start: no run starts before its fire time, though the worker gets ready a bit earlier."""
+    return max(_now(), firing.fire_time)
+
+
+def _wait_for(firing: Firing) -> None:
+    """Wait for the fire time; not when the clock was set back meanwhile, since the run is recorded already."""
+    while timedelta(0) < (early := firing.fire_time - _now()) <= EARLY:
+        time.sleep(early.total_seconds())
 
 
 def _now() -> datetime:

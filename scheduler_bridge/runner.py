@@ -11,17 +11,19 @@ from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError
 
-from . import conf, connection, history, notifications, run, systemd
+from . import conf, connection, history, run, systemd
 from .control import Control, Orders, Timetable
 from .execution import console
 from .execution.child_process import StopRequest
-from .execution.launcher import Launcher
+from .execution.origin import Origin
+from .execution.spawner import Spawner
 from .gate import Held
 from .history import Firing
 from .lease import Identity
 from .models import Run
+from .reporter import Reporter
 from .scheduler import Scheduler
 from .worker import OneWorker
 
@@ -31,7 +33,6 @@ EXIT_STOPPED: Final = 0
 EXIT_OCCUPIED: Final = 1  # only with --once: another process is the runner
 EXIT_BROKEN: Final = 70  # EX_SOFTWARE: a thread of the runner died, or the lease was lost
 EXIT_OUTDATED: Final = 75  # EX_TEMPFAIL: newer code was migrated; start again
-REPORT_PAUSE: Final = 60.0  # seconds between two looks for mails that are due again
 CLOCK_STEP: Final = timedelta(seconds=2)  # what wall and monotonic clock may differ between two turns
 
 
@@ -47,12 +48,13 @@ class RunnerProcess:
         self._current: tuple[Run, bool] | None = None
         self._turn: tuple[datetime, float] | None = None
         self._applied = False
-        self._reports = threading.Event()
-        self._reports_end = False
+        self.reporter = Reporter()
         me = Identity.mine()
+        settings = conf.load()
+        self.spawner = Spawner(Origin.from_process(settings.hidden_environment), settings.spawn)
         self._place = run.Workplace(
             me=me,
-            launcher=Launcher.from_process(),
+            spawner=self.spawner,
             stop=lambda: self._end_run,
             stopping=lambda: self._stopping,
             entered=self._entered,
@@ -63,10 +65,12 @@ class RunnerProcess:
             me,
             Orders(
                 apply=self._apply,
+                renew=self.spawner.renew,
                 outdated=self._outdated,
                 occupied=self._occupied,
                 failed=self._failed,
                 loop_at=lambda: self._turn,
+                busy=lambda: not self.worker.is_idle,
             ),
         )
 
@@ -77,14 +81,15 @@ class RunnerProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
-        reporter = threading.Thread(target=self._report, name="reports", daemon=True)
-        reporter.start()
+        self.reporter.start()
         self.control.start()
         self._ready.wait()
         if not self._stopping:
+            if not self._once:
+                self.spawner.prepare()
             systemd.notify("READY=1", "STATUS=running")
             self._loop()
-        return self._leave(reporter)
+        return self._leave()
 
     def _loop(self) -> None:
         try:
@@ -127,13 +132,14 @@ class RunnerProcess:
             queued = tuple(item for item in queued if item.scheduled_for <= now)
 
         def wish(scheduler: Scheduler) -> None:
-            scheduler.apply(planned, queued, timetable.held, again=timetable.again)
+            scheduler.apply(planned, queued, timetable.held, again=timetable.again, gone=timetable.gone)
             self._applied = True
 
         if not (self._once and self._applied):
             self.scheduler.wish(wish)
+        if not self._ready.is_set():
+            self.reporter.look()  # the start may have abandoned runs
         self._ready.set()
-        self._reports.set()  # the start may have abandoned runs
 
     def _turned(self, scheduler: Scheduler, now: datetime) -> None:
         before, self._turn = self._turn, (now, time.monotonic())
@@ -147,41 +153,30 @@ class RunnerProcess:
 
     def _perform(self, firing: Firing) -> run.Completion | None:
         try:
-            return run.perform(firing, self._place)
+            completion = run.perform(firing, self._place)
         except run.Stopped:
             return None
         except Held:
             self.control.reload()
             raise
-        finally:
-            self._reports.set()
+        if completion is not None and completion.owes_mail:
+            self.reporter.look()
+        return completion
 
     def _entered(self, entered: Run | None, internal: bool) -> None:
         self._current = None if entered is None else (entered, internal)
+        if entered is not None and not internal:
+            self.control.wake()  # from now on the heartbeat is that of a busy runner
 
-    def _report(self) -> None:
-        while not self._reports_end:
-            self._reports.wait(REPORT_PAUSE)
-            self._reports.clear()
-            self._send_reports()
-        connections.close_all()
-
-    def _send_reports(self) -> None:
-        try:
-            notifications.send_due(datetime.now(UTC))
-        except (DatabaseError, InterfaceError) as error:
-            logger.debug("reports wait for the database: %s", error)
-            connection.drop(conf.load().database)
-
-    def _leave(self, reporter: threading.Thread) -> int:
+    def _leave(self) -> int:
         systemd.notify("STOPPING=1")
         self.worker.close()
         ended = self._wait_for_worker()
-        self._reports_end = True
-        self._reports.set()
+        self.reporter.stop()
         self.control.stop()
         self.control.join(5)
-        reporter.join(0 if self._hurried else 10)
+        self.reporter.join(0 if self._hurried else 10)
+        self.spawner.close()
         if not ended:
             self._exit(self.exit_code)
         console.uninstall()

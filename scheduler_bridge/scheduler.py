@@ -1,7 +1,8 @@
 """The APScheduler side: the memory store and the loop on the main thread; it is handed what to execute."""
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -15,6 +16,7 @@ from django_apscheduler.jobstores import DjangoMemoryJobStore
 from .history import Firing, Queued
 from .models import Cause
 from .registry import Planned
+from .run import EARLY
 from .triggers import weight
 from .worker import OneWorker, run_id_text
 
@@ -35,7 +37,8 @@ class Scheduler(BlockingScheduler):
     """The loop on the main thread: wishes in, due jobs to the worker; no database, and nobody else calls it."""
 
     def __init__(self, worker: OneWorker, turned: Callable[["Scheduler", datetime], None]) -> None:
-        super().__init__(timezone=UTC, jobstores={"default": Store()}, executors={"default": worker})
+        self.store = Store()
+        super().__init__(timezone=UTC, jobstores={"default": self.store}, executors={"default": worker})
         self.worker = worker
         self._turned = turned
         self._wishes: SimpleQueue[Wish] = SimpleQueue()
@@ -53,17 +56,32 @@ class Scheduler(BlockingScheduler):
         self._ending = True
         self._event.set()
 
-    def apply(self, planned: Sequence[Planned], queued: Sequence[Queued], held: bool, *, again: bool = False) -> None:
-        """Time the jobs as planned: only those that changed, or all of them again after a step of the clock."""
+    def apply(
+        self,
+        planned: Sequence[Planned],
+        queued: Sequence[Queued],
+        held: bool,
+        *,
+        again: bool = False,
+        gone: Iterable[str] | None = None,
+    ) -> None:
+        """Time the jobs as planned: only those that changed, or all of them again after a step of the clock.
+
+        Args:
+            gone: the jobs that are planned no more, where ``planned`` holds only some; None: it holds all there are.
+        """
         self.worker.hold(held)
-        known = {job.id: job for job in self.get_jobs() if not job.id.startswith("run:")}
-        wanted = {item.name: item for item in planned}
-        for name in known.keys() - wanted.keys():
-            self.remove_job(name)
-        for name, item in wanted.items():
-            if again or name not in known or known[name].kwargs["key"] != item.key:
+        for name in self._unplanned(planned) if gone is None else gone:
+            if self.get_job(name) is not None:
+                self.remove_job(name)
+        for item in planned:
+            known = self.get_job(item.name)
+            if again or known is None or known.kwargs["key"] != item.key:
                 self._time(item)
         self.submit(queued)
+
+    def _unplanned(self, planned: Sequence[Planned]) -> set[str]:
+        return {job.id for job in self.get_jobs() if not job.id.startswith("run:")} - {item.name for item in planned}
 
     def submit(self, queued: Sequence[Queued]) -> None:
         """Take up queued runs; one that is known already is passed over."""
@@ -81,7 +99,8 @@ class Scheduler(BlockingScheduler):
 
     def is_due(self, now: datetime) -> bool:
         """Tell whether the loop has something to hand to the worker already."""
-        return any(job.next_run_time <= now for job in self.get_jobs())
+        first = self.store.get_next_run_time()
+        return first is not None and first <= now
 
     def _time(self, item: Planned) -> None:
         if item.trigger is None and item.due is None:
@@ -111,16 +130,26 @@ class Scheduler(BlockingScheduler):
 
     def _completed(self, event: JobExecutionEvent) -> None:
         completion = event.retval
-        self._event.set()
         if completion is not None and completion.chained:
             self.wish(lambda scheduler: scheduler.submit(completion.chained))
+        elif self.worker.is_idle:
+            self._event.set()  # to look whether that was all
 
     def _main_loop(self) -> None:
         wait: float | None = 0.0
         while not self._ending:
-            self._event.wait(LONGEST_WAIT if wait is None else min(wait, LONGEST_WAIT))
-            self._event.clear()
+            self._wait(LONGEST_WAIT if wait is None else min(wait, LONGEST_WAIT))
             wait = self._process_jobs()
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for a wish or the next fire time, shortly before which the worker begins."""
+        end = time.monotonic() + seconds
+        early = EARLY.total_seconds()
+        if seconds > early and not self._event.wait(seconds - early):
+            for job in self.store.get_due_jobs(datetime.now(UTC) + EARLY)[:1]:
+                self.worker.begin(job)
+        self._event.wait(max(0.0, end - time.monotonic()))
+        self._event.clear()
 
     def _process_jobs(self) -> float | None:
         """Do one turn: wishes first, then what is due; a stopping loop touches nothing, so no fire time is eaten."""

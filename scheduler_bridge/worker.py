@@ -35,6 +35,7 @@ class OneWorker(BaseExecutor):
         self._changed = threading.Condition()
         self._expected: set[str] = set()
         self._current: str | None = None
+        self._early: Firing | None = None  # the one that was begun before the loop hands it over
         self._held = self._closed = False
         # A daemon: an internal job that does not end must not keep the process alive past its grace.
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
@@ -43,13 +44,26 @@ class OneWorker(BaseExecutor):
         super().start(scheduler, alias)
         self._thread.start()
 
+    def begin(self, job: ScheduledJob) -> None:
+        """Let a worker without work begin with what is due in a moment; the loop hands it over again when it is."""
+        firing = _firing(job, job.next_run_time, 0)
+        with self._changed:
+            idle = self._current is None and not self._waiting and not self._expected
+            if idle and not self._held and firing != self._early and not job.kwargs["backlog"][0]:
+                self._early = firing
+                self._push(job.id, firing)
+                self._changed.notify_all()
+
     def submit_job(self, job: ScheduledJob, run_times: list[datetime]) -> None:
         """Let a firing wait; a job that waits already takes further fire times into its own."""
         self._do_submit_job(job, run_times)
 
     def _do_submit_job(self, job: ScheduledJob, run_times: list[datetime]) -> None:
-        firing = _firing(job, run_times[-1])
+        backlog, job.kwargs["backlog"][0] = job.kwargs["backlog"][0], 0
+        firing = _firing(job, run_times[-1], backlog)
         with self._changed:
+            if firing == self._early:
+                return
             waiting = self._waiting.get(job.id)
             if waiting is None:
                 self._push(job.id, firing)
@@ -149,11 +163,10 @@ def run_id_text(queued: Queued) -> str:
     return f"run:{queued.run_id}"
 
 
-def _firing(job: ScheduledJob, fire_time: datetime) -> Firing:
+def _firing(job: ScheduledJob, fire_time: datetime, backlog: int) -> Firing:
     firing: Firing = job.kwargs["firing"]
     if firing.run_id is not None:
         return firing
-    backlog, job.kwargs["backlog"][0] = job.kwargs["backlog"][0], 0
     folded = overdue(job.trigger, job.next_run_time - timedelta(microseconds=1), fire_time)
     coalesced = folded.coalesced if folded else weight(job.trigger, fire_time) - 1
     return replace(firing, fire_time=fire_time.astimezone(UTC), coalesced=backlog + coalesced)

@@ -1,6 +1,6 @@
 """The settings of the test site; DATABASE_ENGINE in the environment chooses the database.
 
-With ODD_SITE=1 it is a site with naive times and a user model of its own.
+With ODD_SITE=1 it is a site with naive times and a user model of its own, where PostgreSQL binds the parameters itself.
 """
 
 import os
@@ -20,7 +20,7 @@ _DATABASES = {
         "NAME": os.environ.get("DATABASE_NAME", "scheduler_bridge"),
         "HOST": os.environ.get("DATABASE_HOST", "127.0.0.1"),
         "USER": os.environ.get("DATABASE_USER", "postgres"),
-        "OPTIONS": {"client_encoding": "UTF8"},
+        "OPTIONS": {"client_encoding": "UTF8", "server_side_binding": ODD},
     },
     "mariadb": {
         "ENGINE": "django.db.backends.mysql",

@@ -1,9 +1,14 @@
 import pickle
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+from scheduler_bridge import ledger
 
 JOBS, EXECUTIONS = "/admin/django_apscheduler/djangojob/", "/admin/django_apscheduler/djangojobexecution/"
 
@@ -36,3 +41,13 @@ def test_the_ledger_is_read_only(admin_client, poisoned):
         assert admin_client.get(f"{address}add/").status_code == 403
     for model in (DjangoJob, DjangoJobExecution):
         assert admin.site.get_model_admin(model).actions is None
+
+
+def test_the_executions_are_never_counted(admin_client, db, now):
+    DjangoJob.objects.create(id="a", job_state=b"")
+    for n in range(101):
+        ledger.start("a", now + timedelta(n), "default")
+    with CaptureQueriesContext(connection) as queries:
+        text = admin_client.get(f"{EXECUTIONS}?status__exact=Started execution").content.decode()
+    assert 'id="sb-older"' in text
+    assert not [entry["sql"] for entry in queries if "COUNT(" in entry["sql"] and "jobexecution" in entry["sql"]]

@@ -69,6 +69,7 @@ def test_a_connection_that_the_server_cut_is_an_outage_like_any_other(committing
         pytest.skip("elsewhere the revision is read by Django itself")
     listener = Listener("default")
     listener.changed(0.0)
+    listener.changed(0.5)
     connection.connection.close()
     with pytest.raises((OperationalError, InterfaceError)):
         listener.fileno()
@@ -76,3 +77,34 @@ def test_a_connection_that_the_server_cut_is_an_outage_like_any_other(committing
         listener.changed(1.0)
     connection.close()
     assert listener.changed(2.0)
+
+
+def test_where_notifications_arrive_the_revision_is_not_polled(committing, django_assert_num_queries):
+    listener = Listener("default")
+    listener.changed(0)
+    listener.changed(1)
+    polls = connection.vendor != "postgresql"
+    assert listener.pause == (changes.POLL if polls else changes.QUIET)
+    with django_assert_num_queries(1 if polls else 0):
+        listener.changed(10)
+
+
+def test_where_notifications_are_swallowed_the_revision_is_polled(committing, monkeypatch):
+    monkeypatch.setattr(Listener, "_heard", lambda self: False)
+    listener = Listener("default")
+    listener.changed(0)
+    listener.changed(1)
+    assert listener.pause == changes.POLL
+    changes.announce()
+    assert listener.changed(2)
+
+
+def test_a_revision_that_a_heartbeat_brought_needs_no_statement(committing, django_assert_num_queries):
+    listener = Listener("default")
+    listener.changed(0)
+    listener.tell(revision())
+    with django_assert_num_queries(0):
+        assert not listener.changed(0.1)
+    listener.tell(revision() + 1)
+    with django_assert_num_queries(0):
+        assert listener.changed(0.2)

@@ -17,6 +17,7 @@ def test_all_keys_are_optional(settings):
     assert loaded.notify == ("ops@example.com",)
     assert loaded.time_zone == ZoneInfo("Europe/Stockholm")
     assert loaded.from_email == settings.SERVER_EMAIL
+    assert loaded.spawn == "auto"
 
 
 def test_admins_are_addresses_or_pairs(settings):
@@ -47,6 +48,8 @@ def test_an_override_is_a_dict_or_a_bare_trigger(settings):
         ({"NOTIFY": "ops@example.com"}, "NOTIFY: expected a list of addresses"),
         ({"OUTPUT_LIMIT": -1}, "OUTPUT_LIMIT: expected a number of bytes"),
         ({"HISTORY_KEEP": True}, "HISTORY_KEEP"),
+        ({"SPAWN": "thread"}, "SPAWN: expected auto, exec or fork, got: 'thread'"),
+        ({"SPAWN": ["auto"]}, "SPAWN: expected"),
         ({"OVERRIDES": []}, "OVERRIDES: expected a dict"),
         ({"OVERRIDES": {"a.b": 5}}, "OVERRIDES['a.b']: expected a dict or a trigger object, got: 5"),
         ({"OVERRIDES": {"a.b": {"intervall": 1}}}, "unknown key 'intervall'"),

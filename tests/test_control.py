@@ -5,8 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import OperationalError
+from django.db import connection as database
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
-from scheduler_bridge import connection, control, deployment, lease, systemd
+from scheduler_bridge import connection, control, deployment, lease, receivers, systemd
+from scheduler_bridge.changes import POLL
 from scheduler_bridge.control import STALLED_AFTER, Control, Orders, Timetable
 from scheduler_bridge.exceptions import LeaseLost
 from scheduler_bridge.lease import Identity
@@ -24,6 +28,8 @@ class Told:
         self.occupied: list[str] = []
         self.waits = True
         self.turn: tuple[datetime, float] | None = None
+        self.busy = False
+        self.renewed: list[bool] = []
 
     def orders(self) -> Orders:
         return Orders(
@@ -32,6 +38,8 @@ class Told:
             occupied=self.hear_occupied,
             failed=pytest.fail,
             loop_at=lambda: self.turn,
+            busy=lambda: self.busy,
+            renew=lambda: self.renewed.append(True),
         )
 
     def hear_outdated(self) -> None:
@@ -132,6 +140,58 @@ def test_a_heartbeat_carries_the_turn_of_the_loop(serving, told, now):
     assert lease.holder().loop_at == now
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until it is moved on."""
+    now = [time.monotonic()]
+    monkeypatch.setattr(control.time, "monotonic", lambda: now[0])
+    return now
+
+
+def minute(serving, clock, monkeypatch) -> list[str]:
+    """Let a minute pass turn by turn, as the thread itself does, and give the statements it took."""
+    pauses: list[float] = []
+    monkeypatch.setattr(serving, "_pause", pauses.append)
+    end = clock[0] + 60
+    with CaptureQueriesContext(database) as captured:
+        while clock[0] < end:
+            serving._turn()
+            serving._pause(min(serving._listener.pause, serving._beat_pause()))
+            clock[0] += pauses.pop() + 0.01
+    return [query["sql"] for query in captured.captured_queries]
+
+
+def test_an_idle_minute_costs_a_heartbeat_now_and_then(serving, clock, monkeypatch):
+    serving._turn()
+    statements = minute(serving, clock, monkeypatch)
+    beats = [text for text in statements if text.startswith("UPDATE")]
+    assert len(beats) == 5
+    assert all("heartbeat_at" in text for text in beats)
+    reads = [text for text in statements if text.startswith("SELECT")]
+    assert len(reads) == (0 if database.vendor == "postgresql" else pytest.approx(60 / POLL, abs=3))
+    assert len(statements) == len(beats) + len(reads)
+
+
+def test_a_busy_runner_beats_more_often_than_a_standby_waits(serving, told, clock, monkeypatch):
+    told.busy = True
+    serving._turn()
+    beats = [text for text in minute(serving, clock, monkeypatch) if text.startswith("UPDATE")]
+    assert len(beats) >= 60 // lease.BEAT_BUSY - 1
+
+
+def test_a_standby_waits_longer_than_the_longest_silence_and_takes_over_within_fifteen_seconds():
+    assert lease.EXPIRES_AFTER - lease.BEAT_IDLE >= 2
+    assert lease.EXPIRES_AFTER + control.RETRY_PAUSE < 15
+
+
+def test_a_change_that_no_notification_told_of_is_seen_with_the_next_heartbeat(serving, told, clock):
+    serving._turn()
+    Runner.objects.update(revision=F("revision") + 1)
+    clock[0] += lease.BEAT_IDLE
+    serving._turn()
+    assert len(told.timetables) == 2
+
+
 def test_a_lost_lease_ends_the_thread(serving):
     Runner.objects.update(token="other")
     with pytest.raises(LeaseLost):
@@ -172,6 +232,24 @@ def test_newer_code_is_heard_of(serving, told):
     serving._listener._seen = None
     serving._turn()
     assert told.outdated == 1
+
+
+def test_a_migrate_of_the_same_code_lets_the_launcher_load_the_project_anew_once(serving, told, now):
+    serving._turn()
+    receivers.follow_code(plan=[("0001", False)], verbosity=0)
+    for _ in range(2):
+        serving._listener._polled_at = float("-inf")
+        serving._turn()
+    assert (told.renewed, told.outdated) == ([True], 0)
+
+
+def test_a_change_in_the_web_does_not(serving, told):
+    serving._turn()
+    Job.objects.get(name="tests.demo.specimen").save()
+    serving._listener._polled_at = float("-inf")
+    serving._turn()
+    assert len(told.timetables) == 2
+    assert told.renewed == []
 
 
 def test_a_loop_that_stands_still_is_an_error(subject, told, now):

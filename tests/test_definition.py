@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.utils.translation import gettext_lazy
 
 from scheduler_bridge.conf import UNSET
-from scheduler_bridge.definition import define
+from scheduler_bridge.definition import args_problems, define
 from scheduler_bridge.schedules import DailyTimes, Interval, Manual
 
 
@@ -19,7 +19,8 @@ def job(**attributes: object):
 
 
 def found(**attributes: object) -> list[str]:
-    return [problem.id for problem in job(**attributes).problems]
+    definition = job(**attributes)
+    return [problem.id for problem in (*definition.problems, *args_problems(definition))]
 
 
 def test_a_command_without_the_class_is_no_job():
@@ -127,3 +128,13 @@ def test_should_run_is_callable_without_an_instance(kind):
 
     question = job(should_run=kind(plain)).should_run
     assert question() == (kind is classmethod)
+
+
+def test_a_command_that_asks_for_an_argument_is_refused_when_none_is_given():
+    def add_arguments(self, parser):
+        parser.add_argument("path")
+
+    member = type("ScheduledJob", (), {})
+    definition = define("a", "b", command_of(member, add_arguments=add_arguments))
+    assert [problem.id for problem in args_problems(definition)] == ["E111"]
+    assert args_problems(define("a", "b", command_of(member))) == ()

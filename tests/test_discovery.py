@@ -71,6 +71,18 @@ def test_a_job_before_a_loop_is_not_part_of_it():
     assert "shop.a" not in chain_problems(discovery_of(a="b", b="c", c="b"))
 
 
+def test_two_names_of_one_follower_are_one_end():
+    found = discovery_of(a=["b", "shop.b"], b="")
+    assert chain_problems(found) == {}
+
+
+def test_long_chains_and_circles_are_told_apart():
+    """A chain of two thousand jobs, some of which lead into a circle, is walked once."""
+    chain = {f"j{n}": [f"j{n + 1}"] for n in range(2000)}
+    found = discovery_of(**chain, j2000="", x="y", y="z", z="x", before=["x", "j0"])
+    assert set(chain_problems(found)) == {"shop.x", "shop.y", "shop.z"}
+
+
 def test_an_unknown_follower_is_named():
     assert [problem.id for problem in chain_problems(discovery_of(a="z"))["shop.a"]] == ["E112"]
 

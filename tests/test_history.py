@@ -110,11 +110,43 @@ def test_a_queued_run_is_claimed_once(job, me, now):
     firing = Firing(job_id=job.pk, name=job.name, cause=Cause.MANUAL, fire_time=now, run_id=queued.pk)
     assert [item.run_id for item in history.queued()] == [queued.pk]
     taken = history.claim(firing, me, now, None)
-    assert (taken.pk, taken.status, taken.requested_by) == (queued.pk, Status.RUNNING, "alice")
+    assert (taken.pk, taken.status, taken.scheduled_for) == (queued.pk, Status.RUNNING, now)
+    row = Run.objects.get()
+    assert (row.status, row.requested_by, row.started_at, row.host) == (Status.RUNNING, "alice", now, me.host)
     history.close(taken, GOOD, now, next_jobs=(), mail=False)
     assert history.claim(firing, me, now, None) is None
     job.refresh_from_db()
     assert job.last_fire_at is None  # the grid of the schedule stays where it was
+
+
+def waiting_of(job: Job, now) -> Firing:
+    queued = history.enqueue(job, now, requested_by="", delay=timedelta(0), forced=False)
+    return Firing(job_id=job.pk, name=job.name, cause=Cause.MANUAL, fire_time=now, run_id=queued.pk)
+
+
+def left_by_a_claim(job: Job) -> tuple[str, int | None, int]:
+    job.refresh_from_db()
+    return Run.objects.get().status, job.last_run_id, DjangoJobExecution.objects.count()
+
+
+def test_a_queued_run_is_not_claimed_without_the_lease(job, me, now):
+    firing = waiting_of(job, now)
+    with pytest.raises(LeaseLost):
+        history.claim(firing, Identity.mine(), now, None)
+    assert left_by_a_claim(job) == (Status.QUEUED, None, 0)
+
+
+def test_a_queued_run_that_waits_no_more_is_not_claimed(job, me, now):
+    firing = waiting_of(job, now)
+    Run.objects.update(status=Status.CANCELLED)
+    assert history.claim(firing, me, now, None) is None
+    assert left_by_a_claim(job) == (Status.CANCELLED, None, 0)
+
+
+def test_a_queued_run_that_is_claimed_is_the_last_of_its_job_and_in_the_ledger(job, me, now):
+    firing = waiting_of(job, now)
+    history.claim(firing, me, now, None)
+    assert left_by_a_claim(job) == (Status.RUNNING, firing.run_id, 1)
 
 
 def test_skips_in_a_row_for_one_reason_share_a_run(job, me, now):
@@ -177,3 +209,23 @@ def test_pruning_keeps_the_newest_of_each_job_and_what_is_not_reported_yet(job, 
 
 def test_pruning_never_touches_open_runs(run, now):
     assert history.prune(now + timedelta(days=1000), timedelta(0), 0) == 0
+
+
+@pytest.mark.parametrize("act", ["skip", "claim"])
+def test_a_fire_time_that_a_run_covers_stays_covered_though_the_row_was_set_back(run, job, me, now, act):
+    Job.objects.filter(pk=job.pk).update(last_fire_at=None, last_run=None)
+    if act == "skip":
+        history.skip(firing_of(job, now), me, "should_run said no", now, None)
+    else:
+        Run.objects.update(status=Status.SUCCEEDED)
+        assert history.claim(firing_of(job, now), me, now, None) is None
+    assert Run.objects.count() == 1
+
+
+def test_a_row_that_was_read_before_a_run_and_saved_after_takes_nothing_back(job, me, now):
+    read_before = Job.objects.get(pk=job.pk)
+    run = history.claim(firing_of(job, now), me, now, now + timedelta(hours=1))
+    read_before.enabled = False
+    read_before.save()
+    job.refresh_from_db()
+    assert (job.enabled, job.last_fire_at, job.last_run) == (False, now, run)

@@ -3,8 +3,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import pytest
+from django.core.management.base import BaseCommand
 
 from scheduler_bridge.execution import console, in_process
 from scheduler_bridge.execution.output import Capture
@@ -69,6 +71,33 @@ def test_a_command_that_is_not_there_fails_loudly():
 
 def test_arguments_that_the_parser_refuses_fail_the_run():
     assert run("probe_exit").status == Status.FAILED
+
+
+class Plain(BaseCommand):
+    """Takes nothing, and spoils what it is given."""
+
+    seen: ClassVar[list[dict[str, Any]]] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.seen.append(dict(options))
+
+    def execute(self, *args: Any, **options: Any) -> None:
+        super().execute(*args, **options)
+        options.clear()
+
+
+def test_a_command_that_takes_nothing_finds_the_same_options_in_each_run(monkeypatch):
+    monkeypatch.setattr(in_process, "load_command_class", lambda app, command: Plain())
+    for _ in range(3):
+        assert run("plain").status == Status.SUCCEEDED
+    parsed = vars(Plain().create_parser("manage.py", "plain").parse_args([])) | {"no_color": True, "skip_checks": True}
+    parsed.pop("args", None)
+    assert Plain.seen == [parsed] * 3
+
+
+def test_arguments_are_parsed_anew_in_each_run():
+    codes = [run("probe_exit", way).exit_code for way in ("3", "return", "4")]
+    assert codes == [3, 0, 4]
 
 
 def test_everything_a_command_says_is_captured_also_from_threads_it_starts():

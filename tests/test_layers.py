@@ -16,6 +16,7 @@ PLAN = (
     "discovery",
     "router",
     "models",
+    "sql",
     "triggers",
     "plan",
     "ledger",
@@ -27,6 +28,7 @@ PLAN = (
     "execution",
     "history",
     "notifications",
+    "reporter",
     "chain",
     "gate",
     "run",
@@ -46,7 +48,7 @@ PLAN = (
     "migrations",
 )
 # Rooms with several files: what lies inside one may import its neighbours.
-FOLDERS = {"triggers", "execution", "history", "admin", "management", "migrations"}
+FOLDERS = {"triggers", "registry", "execution", "history", "admin", "management", "migrations"}
 
 
 def files() -> list[Path]:

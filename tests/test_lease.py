@@ -1,8 +1,11 @@
 import os
+import signal
 import socket
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
+import psutil
 import pytest
 
 from scheduler_bridge import lease
@@ -74,6 +77,29 @@ def test_a_dead_process_of_this_machine_is_known_to_be_gone_at_once(me):
     assert not holder.is_gone()
     assert replace(holder, pid=2**22 + 1).is_gone()
     assert replace(holder, process_started=holder.process_started - 100).is_gone()
+
+
+@pytest.fixture
+def frozen(me):
+    """A holder whose process is stopped and would go on one day."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        process.send_signal(signal.SIGSTOP)
+        started = psutil.Process(process.pid).create_time()
+        yield replace(lease.holder(), pid=process.pid, process_started=started)
+        process.kill()
+
+
+def test_a_holder_that_is_frozen_is_ended_before_its_lease_is_taken(frozen):
+    assert frozen.end()
+    assert frozen.is_gone()
+    assert not frozen.end()
+
+
+def test_a_process_that_may_be_another_is_left_alone(frozen):
+    assert not replace(frozen, machine="elsewhere").end()
+    assert not replace(frozen, machine="").end()
+    assert not replace(frozen, process_started=frozen.process_started - 100).end()
+    assert psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED
 
 
 @pytest.mark.parametrize("machine", ["elsewhere", ""])

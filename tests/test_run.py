@@ -1,13 +1,16 @@
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
-from scheduler_bridge import api, discovery, history, registry, run
+from scheduler_bridge import api, discovery, history, run
 from scheduler_bridge.discovery import Discovery, discover
 from scheduler_bridge.exceptions import LeaseLost, SkipRun
-from scheduler_bridge.execution.launcher import Launcher
+from scheduler_bridge.execution.origin import Origin
+from scheduler_bridge.execution.outcome import Outcome
+from scheduler_bridge.execution.spawner import Spawner
 from scheduler_bridge.gate import Held
 from scheduler_bridge.history import Firing
 from scheduler_bridge.lease import Identity
@@ -25,7 +28,6 @@ def define(monkeypatch):
         given = discover()
         definition = replace(given.definitions[NAME], internal=True, **values)
         found = Discovery(definitions={**given.definitions, NAME: definition}, broken={}, others=())
-        monkeypatch.setattr(registry, "discover", lambda: found)
         monkeypatch.setattr(discovery, "discover", lambda: found)
 
     change()
@@ -36,7 +38,7 @@ def define(monkeypatch):
 def place(me):
     return Workplace(
         me=me,
-        launcher=Launcher(head=(), cwd="/", environment={}),
+        spawner=Spawner(Origin(head=(), cwd="/", environment={}), "exec"),
         stop=lambda: None,
         stopping=lambda: False,
         entered=lambda run, internal: None,
@@ -57,6 +59,46 @@ def test_a_firing_becomes_a_closed_run(firing, place):
     assert (stored.status, stored.exit_code, stored.host) == (Status.SUCCEEDED, 0, place.me.host)
     assert (completion.run_id, completion.status) == (stored.pk, Status.SUCCEEDED)
     assert Job.objects.get(name=NAME).next_run_at > firing.fire_time
+
+
+@pytest.fixture
+def seen(define):
+    """Give when the job was asked whether it should run."""
+    moments: list[datetime] = []
+    define(should_run=lambda: moments.append(datetime.now(UTC)) or True)
+    return moments
+
+
+def early(firing: Firing, **distance: float) -> Firing:
+    return replace(firing, fire_time=datetime.now(UTC) + timedelta(**distance))
+
+
+def test_a_worker_that_is_early_waits_for_the_fire_time(firing, place, seen, monkeypatch):
+    real = run._execute
+    executed: list[datetime] = []
+    monkeypatch.setattr(run, "EARLY", timedelta(seconds=0.3))
+    monkeypatch.setattr(run, "_execute", lambda *words: executed.append(datetime.now(UTC)) or real(*words))
+    firing = early(firing, seconds=0.2)
+    run.perform(firing, place)
+    stored = Run.objects.get()
+    assert firing.fire_time <= min(*seen, *executed)
+    assert firing.fire_time == stored.scheduled_for <= stored.started_at <= stored.finished_at
+
+
+def test_a_run_is_recorded_before_its_fire_time_comes(firing, place, monkeypatch):
+    monkeypatch.setattr(run, "EARLY", timedelta(seconds=0.3))
+    recorded: list[bool] = []
+    monkeypatch.setattr(run, "_wait_for", lambda firing: recorded.append(Run.objects.exists()))
+    firing = early(firing, seconds=0.2)
+    run.perform(firing, place)
+    assert (recorded, Run.objects.get().started_at) == ([True], firing.fire_time)
+
+
+def test_a_clock_that_is_set_back_keeps_no_run_waiting(firing, place, seen):
+    firing = early(firing, hours=1)
+    run.perform(firing, place)
+    assert seen[0] < firing.fire_time
+    assert Run.objects.get().status == Status.SUCCEEDED
 
 
 def test_a_fire_time_runs_once(firing, place):
@@ -161,6 +203,33 @@ def test_an_outage_before_the_start_is_waited_for(firing, place, monkeypatch):
     monkeypatch.setattr(history, "claim", claim)
     assert run.perform(firing, place).status == Status.SUCCEEDED
     assert Run.objects.count() == 1
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_whatever_statement_the_outage_meets_after_the_end_the_outcome_is_written(
+    transactional_db, firing, place, monkeypatch, queued
+):
+    if queued:
+        firing = replace(firing, run_id=api.run_now(NAME).pk, cause=Cause.MANUAL)
+    refused: list[str] = []
+
+    def refuse(execute, sql, params, many, context):
+        if len(refused) < 3:
+            refused.append(sql)
+            raise OperationalError("server closed the connection")
+        return execute(sql, params, many, context)
+
+    def end_in_an_outage(*arguments):
+        outages.enter_context(connection.execute_wrapper(refuse))
+        return Outcome(status=Status.SUCCEEDED, exit_code=0, output="")
+
+    monkeypatch.setattr(run, "RETRY_PAUSE", 0)
+    monkeypatch.setattr(run, "_execute", end_in_an_outage)
+    monkeypatch.setattr(run.connection, "drop", lambda alias: None)
+    with ExitStack() as outages:
+        assert run.perform(firing, place).status == Status.SUCCEEDED
+    assert len(refused) == 3
+    assert Run.objects.get().status == Status.SUCCEEDED
 
 
 def test_an_outage_at_the_end_loses_no_outcome_even_while_stopping(firing, place, monkeypatch):

@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
-from django.db import OperationalError
 
-from scheduler_bridge import connection, notifications, run
+from scheduler_bridge import run
 from scheduler_bridge.control import Timetable
 from scheduler_bridge.gate import Held
 from scheduler_bridge.history import Firing, Queued
-from scheduler_bridge.models import Cause
+from scheduler_bridge.models import Cause, Status
 from scheduler_bridge.registry import Planned
 from scheduler_bridge.runner import EXIT_OCCUPIED, EXIT_OUTDATED, EXIT_STOPPED, RunnerProcess
 from scheduler_bridge.triggers import Overdue
@@ -128,15 +127,12 @@ def test_a_run_that_did_not_start_completes_nothing(runner, now, monkeypatch, st
         assert runner.control._asked
     else:
         assert runner._perform(firing) is None
-    assert runner._reports.is_set()
+    assert not runner.reporter.is_wanted
 
 
-def test_reports_wait_for_the_database(runner, monkeypatch):
-    def fail(now: datetime) -> int:
-        raise OperationalError("gone")
-
-    dropped: list[str] = []
-    monkeypatch.setattr(notifications, "send_due", fail)
-    monkeypatch.setattr(connection, "drop", dropped.append)
-    runner._send_reports()
-    assert dropped == ["default"]
+@pytest.mark.parametrize("owes_mail", [True, False])
+def test_mails_are_looked_for_only_when_a_run_owes_one(runner, now, monkeypatch, owes_mail):
+    completion = run.Completion(name="demo", status=Status.FAILED, owes_mail=owes_mail)
+    monkeypatch.setattr(run, "perform", lambda firing, place: completion)
+    assert runner._perform(Firing(job_id=1, name="demo", cause=Cause.SCHEDULE, fire_time=now)) is completion
+    assert runner.reporter.is_wanted == owes_mail

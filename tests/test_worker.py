@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
 
+from scheduler_bridge import scheduler
 from scheduler_bridge.gate import Held
 from scheduler_bridge.history import Firing, Queued
 from scheduler_bridge.models import Cause, Status
@@ -121,6 +122,65 @@ def test_a_job_that_waits_folds_its_further_fire_times(stage):
     assert stage.begun() == "short"
     assert stage.executed[-1].coalesced >= 6
     assert sum(firing.name == "short" for firing in stage.executed) == 1
+
+
+@pytest.fixture
+def early(monkeypatch):
+    """Let the worker begin so early that a slow machine does not blur it."""
+    monkeypatch.setattr(scheduler, "EARLY", timedelta(seconds=0.4))
+
+
+def soon(name: str, *, coalesced: int = 0) -> Planned:
+    at = datetime.now(UTC) + timedelta(seconds=0.5)
+    trigger = IntervalTrigger(days=1, start_date=at, timezone=UTC)
+    found = Overdue(latest=at, coalesced=coalesced) if coalesced else None
+    return Planned(job_id=1, name=name, key="k", trigger=trigger, next_run_at=at, due=found)
+
+
+def test_an_idle_worker_begins_a_moment_before_the_fire_time_and_once(stage, early):
+    item = soon("job")
+    stage.apply(item)
+    stage.begun()
+    begun = datetime.now(UTC)
+    stage.ended()
+    while datetime.now(UTC) < item.next_run_at + timedelta(milliseconds=20):
+        stage.turn()
+    assert begun < item.next_run_at
+    assert [(firing.fire_time, firing.coalesced) for firing in stage.executed] == [(item.next_run_at, 0)]
+
+
+def test_what_was_missed_before_is_counted_once_though_the_worker_begins_early(stage, early):
+    item = soon("job", coalesced=3)
+    stage.apply(item)
+    stage.begun()
+    stage.ended()
+    while datetime.now(UTC) < item.next_run_at + timedelta(milliseconds=20):
+        stage.turn()
+    assert sum(firing.coalesced for firing in stage.executed) == 3
+
+
+def test_a_worker_that_is_busy_or_held_begins_nothing_early(stage, early):
+    stage.apply(due("busy", 9), soon("late"))
+    assert stage.begun() == "busy"
+    while not stage.worker.knows("late"):
+        stage.turn()
+    assert datetime.now(UTC) >= stage.worker._waiting["late"].fire_time
+    stage.apply(due("busy", 9), soon("held"), held=True)
+    while not stage.worker.knows("held"):
+        stage.turn()
+    assert datetime.now(UTC) >= stage.worker._waiting["held"].fire_time
+
+
+def test_what_a_hold_put_back_is_not_handed_over_twice(stage, early):
+    stage.held.append("job")
+    item = soon("job")
+    stage.apply(item)
+    assert stage.executing.acquire(timeout=10)
+    while datetime.now(UTC) < item.next_run_at + timedelta(milliseconds=20):
+        stage.turn()
+    stage.apply(item)
+    assert stage.begun() == "job"
+    assert (stage.executed[0].coalesced, len(stage.executed)) == (0, 1)
 
 
 def test_a_chained_run_goes_ahead_of_everything_that_waits(stage):

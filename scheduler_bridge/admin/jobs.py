@@ -34,7 +34,8 @@ class JobAdmin(admin.ModelAdmin):
     list_filter = ("enabled", LastStatusFilter, "app", RemovedFilter)
     search_fields = ("name", "description")
     list_select_related = ("last_run",)
-    list_per_page = 200
+    list_per_page = 100
+    show_full_result_count = False
     actions = ("enable", "disable", "run_now")
     readonly_fields = ("name", "description", "error", "layers", "next_fires", "changed", "history")
     fieldsets = (

@@ -3,10 +3,12 @@
 from typing import Any
 
 import django_apscheduler.admin as replaced  # it registers its pages, which are replaced below
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
+from .keyset import KeysetList
 from .read_only import ReadOnlyAdmin
 
 
@@ -21,14 +23,25 @@ class LedgerJobAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).defer("job_state")
 
 
+class StatusFilter(admin.ChoicesFieldListFilter):
+    """Executions by status, for which the ledger has no index."""
+
+    has_index = False
+
+
 class LedgerExecutionAdmin(ReadOnlyAdmin):
-    """The executions of the ledger."""
+    """The executions of the ledger, which are as many as the runs."""
 
     list_display = ("id", "job_id", "status", "run_time", "duration")
-    list_filter = ("status",)
+    list_filter = (("status", StatusFilter),)
     list_select_related = False
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they would count the table
+    sortable_by = ()
     fields = ("id", "job_id", "status", "run_time", "duration", "exception", "traceback")
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[KeysetList]:
+        return KeysetList
 
 
 SITE = replaced.admin.site

@@ -1,51 +1,26 @@
 """The history: read only, and fast at any size."""
 
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db.models import Max, Min, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Job, Run
+from ..models import Run
 from . import presentation
+from .keyset import KeysetList
 from .read_only import ReadOnlyAdmin
-
-COUNTED = 5_000  # rows a filtered list counts; nobody turns more pages, and counting all would read the table
-
-
-class UncountedPaginator(Paginator):
-    """Turns pages without counting the table: the whole list goes by its first and last id, a filtered one is counted
-    up to a limit."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        if not isinstance(rows, QuerySet):
-            return len(rows)
-        if rows.query.where:
-            return int(rows.order_by().values("pk")[:COUNTED].count())
-        span = rows.order_by().aggregate(first=Min("pk"), last=Max("pk"))
-        return 0 if span["last"] is None else int(span["last"] - span["first"] + 1)
+from .run_filters import CauseFilter, DateFilter, JobFilter, PersonFilter
 
 
-class JobFilter(admin.SimpleListFilter):
-    """Runs of one job."""
+class RunList(KeysetList):
+    """The history, from new to old."""
 
-    title = _("job")
-    parameter_name = "job"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in Job.objects.values_list("pk", "name")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
-        value = self.value()
-        return queryset.filter(job_id=value) if value and value.isdigit() else queryset
+    date_field = "scheduled_for"
 
 
 @admin.register(Run)
@@ -53,12 +28,15 @@ class RunAdmin(ReadOnlyAdmin):
     """Every run and its output."""
 
     list_display = ("when", "job_name", "state", "duration", "why", "reason")
-    list_filter = ("status", "cause", JobFilter, "scheduled_for")
+    # Where several are chosen, the first leads through its index.
+    list_filter = (JobFilter, PersonFilter, CauseFilter, "status", DateFilter)
     list_select_related = ("job",)
     list_per_page = 50
+    search_fields = ("output", "reason")
+    search_help_text = _("A text in the output or the reason.")
     show_full_result_count = False
-    paginator = UncountedPaginator
-    ordering = ("-id",)
+    show_facets = admin.ShowFacets.NEVER  # they would count the table
+    sortable_by = ()
     fields = (
         "job_name",
         "state",
@@ -86,13 +64,19 @@ class RunAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         queryset = super().get_queryset(request)
         match = request.resolver_match
-        return queryset if match and "object_id" in match.kwargs else queryset.defer("output", "warning")
+        if match and "object_id" in match.kwargs:
+            parents = ("parent__output", "parent__warning")
+            return queryset.select_related("job", "parent__job").defer(*parents)
+        return queryset.defer("output", "warning")
 
-    @admin.display(description=_("due"), ordering="scheduled_for")
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[KeysetList]:
+        return RunList
+
+    @admin.display(description=_("due"))
     def when(self, run: Run) -> str:
         return presentation.near(run.scheduled_for, datetime.now(UTC))
 
-    @admin.display(description=_("cause"), ordering="cause")
+    @admin.display(description=_("cause"))
     def why(self, run: Run) -> Any:
         return presentation.cause(run)
 
@@ -132,7 +116,7 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("followed by"))
     def followed_by(self, run: Run) -> Any:
-        links = ((_link(chained),) for chained in run.chained.select_related("job").defer("output"))
+        links = ((_link(chained),) for chained in run.chained.select_related("job").defer("output", "warning"))
         return format_html_join("", "{}<br>", links) or "-"
 
     @admin.display(description=_("mail"))

@@ -4,8 +4,6 @@ import json
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,12 +14,13 @@ import psutil
 
 from ..models import Status
 from ..schedules import interval_words
-from . import supervisor
-from .launcher import Launcher
+from . import tree
+from .mark import MARKER
+from .origin import Origin
 from .outcome import Outcome
 from .output import Capture
+from .spawner import Spawner
 
-MARKER: Final = "SCHEDULER_BRIDGE_RUN"
 CHUNK: Final = 64 * 1024  # bytes, the size of a pipe
 LOOK_EVERY: Final = 0.2  # seconds between two questions whether to stop
 SHOW_EVERY: Final = 0.5  # seconds between two updates of the live output
@@ -50,7 +49,7 @@ class StopRequest:
 
 def run(
     spec: ChildSpec,
-    launcher: Launcher,
+    spawner: Spawner,
     *,
     on_output: Callable[[str], None],
     stop: Callable[[], StopRequest | None],
@@ -61,11 +60,10 @@ def run(
         on_output: is given what was printed so far, about twice a second while that grows.
         stop: is asked several times a second whether the run must end now.
     """
-    command = [*launcher.head, spec.command, *(["--skip-checks"] if spec.skip_checks else []), *spec.args]
     try:
-        if any("\0" in word for word in command):
+        if any("\0" in word for word in spec.args):
             raise ValueError(f"expected arguments without NUL, got: {list(spec.args)!r}")
-        return _Supervised(spec, launcher, command).follow(on_output, stop)
+        return _Supervised(spec, spawner).follow(on_output, stop)
     except (OSError, ValueError) as error:
         text = f"{type(error).__name__}: {error}"
         return Outcome(status=Status.FAILED, exit_code=None, output=f"{text}\n", reason=f"not started: {text}")
@@ -76,9 +74,9 @@ def sweep(markers: Collection[str]) -> tuple[str, ...]:
     found = [process for process in psutil.process_iter() if _mark(process) in markers]
     ended: dict[int, str] = {}
     for process in found:
-        supervisor.send(process, signal.SIGTERM, ended)
+        tree.send(process, signal.SIGTERM, ended)
     for process in psutil.wait_procs(found, timeout=2)[1]:
-        supervisor.send(process, signal.SIGKILL, ended)
+        tree.send(process, signal.SIGKILL, ended)
     psutil.wait_procs(found, timeout=2)
     return tuple(ended.values())
 
@@ -94,94 +92,74 @@ def _mark(process: psutil.Process) -> str | None:
 class _Supervised:
     """A running supervisor, the pipes to it, and what came out of them."""
 
-    def __init__(self, spec: ChildSpec, launcher: Launcher, command: list[str]) -> None:
+    def __init__(self, spec: ChildSpec, spawner: Spawner) -> None:
         self._spec = spec
         self.capture = Capture(spec.output_limit)
         self._request: StopRequest | None = None
         self._status = bytearray()
         self._shown, self._shown_at = 0, time.monotonic()
-        self._output, output = os.pipe()
-        self._report, report = os.pipe()
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", supervisor.__file__, str(report)],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                pass_fds=[report],
-                cwd=launcher.cwd if os.path.isdir(launcher.cwd) else "/",
-                env={**launcher.environment, MARKER: spec.marker},
-                start_new_session=True,
-            )
-        except BaseException:
-            os.close(self._output)
-            os.close(self._report)
-            raise
-        finally:
-            os.close(output)
-            os.close(report)
-        self._tell(
-            {
-                "command": command,
-                "cwd": launcher.cwd,
-                "timeout": None if spec.timeout is None else spec.timeout.total_seconds(),
-                "kill_after": spec.kill_after.total_seconds(),
-            }
-        )
+        self._pipes = spawner.spawn()
+        task = json.dumps(self._task(spawner.origin)).encode()
+        self._tell(b"%08d" % len(task) + task)
+
+    def _task(self, origin: Origin) -> dict[str, Any]:
+        spec = self._spec
+        arguments = [spec.command, *(["--skip-checks"] if spec.skip_checks else []), *spec.args]
+        return {
+            "marker": spec.marker,
+            "command": [*origin.head, *arguments],
+            "arguments": arguments,
+            "environment": {**origin.environment, MARKER: spec.marker},
+            "cwd": origin.cwd,
+            "timeout": None if spec.timeout is None else spec.timeout.total_seconds(),
+            "kill_after": spec.kill_after.total_seconds(),
+        }
 
     def follow(self, on_output: Callable[[str], None], stop: Callable[[], StopRequest | None]) -> Outcome:
         """Drain until the supervisor has reported, then for a moment more."""
         try:
             with selectors.DefaultSelector() as selector:
-                selector.register(self._output, selectors.EVENT_READ)
-                selector.register(self._report, selectors.EVENT_READ)
-                while self._report in selector.get_map():
+                selector.register(self._pipes.output, selectors.EVENT_READ)
+                selector.register(self._pipes.report, selectors.EVENT_READ)
+                while self._pipes.report in selector.get_map():
                     self._read(selector, LOOK_EVERY)
                     self._obey(stop())
                     self._show(on_output)
                 deadline = time.monotonic() + DRAIN
-                while self._output in selector.get_map() and time.monotonic() < deadline:
+                while self._pipes.output in selector.get_map() and time.monotonic() < deadline:
                     self._read(selector, deadline - time.monotonic())
-            self._process.wait()
         finally:
-            self._close()
+            self._pipes.close()
         return self._outcome()
 
     def _read(self, selector: selectors.BaseSelector, timeout: float) -> None:
         for key, _mask in selector.select(max(0.0, timeout)):
             data = os.read(key.fd, CHUNK)
-            if not data:
-                selector.unregister(key.fd)
-            elif key.fd == self._output:
+            if key.fd == self._pipes.output:
                 self.capture.write(data)
+                ended = not data
             else:
                 self._status += data
+                ended = not data or data.endswith(b"\n")
+            if ended:
+                selector.unregister(key.fd)
 
     def _obey(self, request: StopRequest | None) -> None:
         if request is not None and self._request is None:
             self._request = request
-            self._tell("stop")
+            self._tell(b"stop")
 
     def _show(self, on_output: Callable[[str], None]) -> None:
         if self.capture.version != self._shown and time.monotonic() - self._shown_at >= SHOW_EVERY:
             self._shown, self._shown_at = self.capture.version, time.monotonic()
-            on_output(self.capture.text())
+            on_output(self.capture.preview())
 
-    def _tell(self, message: Any) -> None:
-        pipe = self._process.stdin
-        if pipe is None:
-            return
+    def _tell(self, message: bytes) -> None:
         try:
-            pipe.write(json.dumps(message).encode() + b"\n")
-            pipe.flush()
+            while message:
+                message = message[os.write(self._pipes.control, message) :]
         except BrokenPipeError:
             return  # it has ended; its report says how
-
-    def _close(self) -> None:
-        os.close(self._output)
-        os.close(self._report)
-        if self._process.stdin is not None:
-            self._process.stdin.close()
 
     def _outcome(self) -> Outcome:
         if not self._status:
@@ -191,7 +169,7 @@ class _Supervised:
         for line in report["ended"]:
             self.capture.write(f"\n[ended: {line}]".encode("utf-8", "backslashreplace"))
         status, reason = self._verdict(report["why"], code)
-        return Outcome(status=status, exit_code=code, output=self.capture.text(), reason=reason)
+        return Outcome(status=status, exit_code=code, output=self.capture.take(), reason=reason)
 
     def _verdict(self, why: str, code: int | None) -> tuple[Status, str]:
         if why == "timeout" and self._spec.timeout is not None:
@@ -200,15 +178,14 @@ class _Supervised:
             return Status.CANCELLED, self._request.reason if self._request else "its supervisor was told to stop"
         if code == 0:
             return Status.SUCCEEDED, ""
-        return Status.FAILED, _failure(code, self.capture.text())
+        return Status.FAILED, _failure(code, self.capture.preview())
 
     def _lost(self) -> Outcome:
         """Say what is known when the supervisor was killed, and end what it left."""
         for line in sweep([self._spec.marker]):
             self.capture.write(f"\n[ended: {line}]".encode("utf-8", "backslashreplace"))
-        code = self._process.returncode
-        reason = f"its supervisor ended without a report ({_failure(code, '')})"
-        return Outcome(status=Status.FAILED, exit_code=None, output=self.capture.text(), reason=reason)
+        reason = "its supervisor ended without a report"
+        return Outcome(status=Status.FAILED, exit_code=None, output=self.capture.take(), reason=reason)
 
 
 def _failure(code: int | None, output: str) -> str:

@@ -1,15 +1,20 @@
 """Executes a command in the runner's own process, on the calling thread and its database connection."""
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 from django.core.management import load_command_class
-from django.core.management.base import CommandError
+from django.core.management.base import BaseCommand, CommandError
 
+from ..definition import takes_nothing
 from ..models import Status
 from . import console
 from .exit_code import exit_code
 from .outcome import Outcome
 from .output import Capture
+
+# To make a parser takes as long as to record the run.
+_FOR_NO_WORDS: Final[dict[type[BaseCommand], dict[str, Any]]] = {}
 
 
 def run(command: str, app: str, args: Sequence[str], capture: Capture) -> Outcome:
@@ -24,9 +29,18 @@ def run(command: str, app: str, args: Sequence[str], capture: Capture) -> Outcom
 
 def _execute(command: str, app: str, args: Sequence[str]) -> None:
     instance = load_command_class(app, command)
-    options = vars(instance.create_parser("manage.py", command).parse_args(list(args)))
+    options = _options(instance, command, args)
     words = options.pop("args", ())
     instance.execute(*words, **{**options, "skip_checks": True, "no_color": True})
+
+
+def _options(instance: BaseCommand, command: str, args: Sequence[str]) -> dict[str, Any]:
+    """Give what the command's parser makes of these words; Django's own makes the same of none each time."""
+    if args or not takes_nothing(type(instance)):
+        return vars(instance.create_parser("manage.py", command).parse_args(list(args)))
+    if type(instance) not in _FOR_NO_WORDS:
+        _FOR_NO_WORDS[type(instance)] = vars(instance.create_parser("manage.py", command).parse_args([]))
+    return _FOR_NO_WORDS[type(instance)].copy()
 
 
 def _outcome(error: BaseException | None, capture: Capture) -> Outcome:

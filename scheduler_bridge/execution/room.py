@@ -45,9 +45,15 @@ def _umask() -> int:
     return mask
 
 
-def _put_environment(values: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(values)
+def _environment() -> dict[bytes, bytes]:
+    """Copy the mapping behind os.environ, which decodes each value anew whenever it is asked."""
+    data: dict[bytes, bytes] = vars(os.environb)["_data"]
+    return data.copy()
+
+
+def _put_environment(values: dict[bytes, bytes]) -> None:
+    os.environb.clear()
+    os.environb.update(values)
     time.tzset()
 
 
@@ -60,12 +66,12 @@ def _put_path(values: list[str]) -> None:
 
 
 def _signals() -> dict[int, Any]:
+    if threading.current_thread() is not threading.main_thread():
+        return {}  # only the main thread may set handlers, and so a job on another cannot have changed them
     return {number: signal.getsignal(number) for number in sorted(signal.valid_signals())}
 
 
 def _put_signals(values: dict[int, Any]) -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return  # only the main thread may, and so only it can have changed them
     for number, handler in values.items():
         if signal.getsignal(number) != handler and handler is not None:
             signal.signal(number, handler)
@@ -109,7 +115,7 @@ def _put_streams(streams: tuple[Any, Any, Any]) -> None:
 
 ITEMS: Final = (
     Item("the working directory", os.getcwd, os.chdir),
-    Item("the environment", lambda: dict(os.environ), _put_environment),
+    Item("the environment", _environment, _put_environment),
     Item("the umask", _umask, os.umask),
     Item("sys.argv", lambda: list(sys.argv), _put_argv),
     Item("sys.path", lambda: list(sys.path), _put_path),
@@ -205,9 +211,17 @@ def _dirt(connection: Any) -> list[str]:
         found.append("a transaction of the driver was left open and is rolled back")
     if connection.execute_wrappers:
         found.append("execute wrappers were left behind and are removed")
-    if not found and not connection.is_usable():
+    if not found and not _is_usable(connection):
         found.append("the connection was left unusable and is replaced")
     return found
+
+
+def _is_usable(connection: Any) -> bool:
+    """Ask the driver rather than the server where it knows; one that the server closed meanwhile fails at the close of
+    the run, which is then written on a new one."""
+    if connection.vendor == "postgresql":
+        return not (connection.connection.closed or connection.connection.broken)
+    return bool(connection.is_usable())
 
 
 def _is_in_transaction(connection: Any) -> bool:

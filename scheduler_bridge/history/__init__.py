@@ -8,7 +8,7 @@ from .close import abandon, close, is_failure, open_runs, show_output
 from .firing import Firing, Queued
 from .prune import prune
 from .queue import enqueue, queued
-from .report import report_failed, report_sent, reports_due
+from .report import next_report_at, report_failed, report_sent, reports_due
 from .rows import one_line
 from .skip import skip, skip_covered
 
@@ -20,6 +20,7 @@ __all__ = [
     "close",
     "enqueue",
     "is_failure",
+    "next_report_at",
     "one_line",
     "open_runs",
     "prune",

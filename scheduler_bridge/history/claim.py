@@ -1,14 +1,17 @@
 """Recording a run before it starts, once for each fire time."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import F, Q, Value
-from django.db.models.functions import Greatest
+from django.db import IntegrityError, connections, transaction
 
-from .. import lease, ledger
+from .. import lease, ledger, sql
+from ..exceptions import LeaseLost
 from ..lease import Identity
-from ..models import Job, MomentField, Run, Status
+from ..models import Job, Run, Status
+from . import statements
 from .firing import Firing
 from .rows import claim_key, runs, using
 
@@ -19,46 +22,113 @@ def claim(firing: Firing, me: Identity, now: datetime, next_run_at: datetime | N
     Raises:
         LeaseLost: another process is the runner now.
     """
-    marker = f"{me.token}/{firing.run_id or claim_key(firing)}"
-    values = {"status": Status.RUNNING, "started_at": now, "host": me.host, "marker": marker[:100]}
+    marker = f"{me.token}/{firing.run_id or claim_key(firing)}"[:100]
+    values = {"status": Status.RUNNING, "started_at": now, "host": me.host, "marker": marker}
     try:
-        with transaction.atomic(using=using()):
-            lease.confirm(me)
-            run = _take(firing, values, next_run_at)
-            if run is not None:
-                Job.objects.using(using()).filter(pk=firing.job_id).update(last_run=run)
-                ledger.start(firing.name, run.scheduled_for, using())
+        if firing.run_id is not None:
+            run = _take(firing.run_id, firing, me, values)
+        else:
+            run = _make(firing, me, {**scheduled(firing), **values}, next_run_at)
     except IntegrityError:
         run = None
     # After a lost connection the first try may have been committed all the same.
-    return run or runs().filter(marker=values["marker"], status=Status.RUNNING).first()
+    run = run or runs().filter(marker=marker, status=Status.RUNNING).first()
+    if run is not None:
+        # What is known already is not asked for at the end, when the database may be away.
+        run.job = Job(pk=firing.job_id, name=firing.name)
+    return run
 
 
-def _take(firing: Firing, values: dict[str, object], next_run_at: datetime | None) -> Run | None:
-    if firing.run_id is not None:
-        taken = runs().filter(pk=firing.run_id, status=Status.QUEUED).update(**values)
-        return runs().select_related("parent").get(pk=firing.run_id) if taken else None
-    if not cover(firing, next_run_at):
-        return None
-    return runs().create(
-        job_id=firing.job_id,
-        cause=firing.cause,
-        scheduled_for=firing.fire_time,
-        coalesced=firing.coalesced,
-        claim_key=claim_key(firing),
-        **values,
+def scheduled(firing: Firing) -> dict[str, Any]:
+    """Give the columns of the run of a scheduled fire time."""
+    return {
+        "job_id": firing.job_id,
+        "cause": firing.cause,
+        "scheduled_for": firing.fire_time,
+        "coalesced": firing.coalesced,
+        "claim_key": claim_key(firing),
+    }
+
+
+def _take(run_id: int, firing: Firing, me: Identity, values: dict[str, Any]) -> Run | None:
+    if sql.is_one_journey(using()):
+        taken = _take_at_once(run_id, firing, me, values)
+    else:
+        with transaction.atomic(using=using()):
+            lease.confirm(me)
+            taken = bool(sql.change(using(), statements.taking(using()), [*statements.taken(values, using()), run_id]))
+            if taken:
+                sql.change(using(), statements.pointing(using()), [run_id, firing.job_id])
+                ledger.start(firing.name, firing.fire_time, using())
+    return Run(pk=run_id, scheduled_for=firing.fire_time, **values) if taken else None
+
+
+def _take_at_once(run_id: int, firing: Firing, me: Identity, values: dict[str, Any]) -> bool:
+    parts = (
+        lease.confirmed(me),
+        statements.taken(values, using()),
+        [run_id, run_id, firing.job_id],
+        ledger.started(firing.name, firing.fire_time, using()),
     )
+    return bool(_claimed(statements.taking_at_once(using()), parts))
+
+
+def _make(firing: Firing, me: Identity, values: dict[str, Any], next_run_at: datetime | None) -> Run | None:
+    if sql.is_one_journey(using()):
+        pk = _make_at_once(firing, me, values, next_run_at)
+    else:
+        with transaction.atomic(using=using()):
+            lease.confirm(me)
+            pk = insert(firing, values) if cover(firing, next_run_at) else None
+            if pk is not None:
+                ledger.start(firing.name, firing.fire_time, using())
+    return None if pk is None else Run(pk=pk, **values)
+
+
+def _make_at_once(firing: Firing, me: Identity, values: dict[str, Any], next_run_at: datetime | None) -> int | None:
+    parts = (
+        lease.confirmed(me),
+        [firing.job_id, *statements.fire_time(firing, using())],
+        statements.inserted(values, using()),
+        statements.moved(firing, next_run_at, using()),
+        ledger.planned(firing.name, next_run_at, using()),
+        ledger.started(firing.name, firing.fire_time, using()),
+    )
+    pk = _claimed(statements.claiming(using()), parts)
+    return None if pk is None else int(pk)
+
+
+def _claimed(statement: str, parts: Sequence[Sequence[Any]]) -> Any:
+    """Execute a claim that is one statement; give what it claimed."""
+    with alone():
+        row = sql.fetch(using(), statement, [one for part in parts for one in part])
+    if row is None or not row[0]:
+        raise LeaseLost("another process is the runner now")
+    return row[1]
+
+
+def alone() -> AbstractContextManager[object]:
+    """Keep a statement that may fail from breaking the transaction around it, if there is one."""
+    return transaction.atomic(using=using()) if connections[using()].in_atomic_block else nullcontext()
+
+
+def insert(firing: Firing, values: dict[str, Any]) -> int:
+    """Add a run and make it the last one of its job; give its number."""
+    head, places, _rest = statements.insertion(using())
+    connection = connections[using()]
+    tells = connection.features.can_return_columns_from_insert  # MySQL does not
+    tail = f" RETURNING {sql.table(Run, using())['id']}" if tells else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{head} VALUES ({places}){tail}", statements.inserted(values, using()))
+        pk = int(cursor.fetchall()[0][0] if tells else cursor.lastrowid)
+    sql.change(using(), statements.pointing(using()), [pk, firing.job_id])
+    return pk
 
 
 def cover(firing: Firing, next_run_at: datetime | None) -> bool:
     """Mark the fire time as accounted for; False when it was."""
-    open_ = Q(last_fire_at=None) | Q(last_fire_at__lt=firing.fire_time)
-    rows = Job.objects.using(using()).filter(open_, pk=firing.job_id)
-    covered = rows.update(
-        last_fire_at=firing.fire_time,
-        owed_since=Greatest(F("owed_since"), Value(firing.fire_time, output_field=MomentField())),
-        next_run_at=next_run_at,
-    )
+    values = [*statements.moved(firing, next_run_at, using()), *statements.fire_time(firing, using())]
+    covered = sql.change(using(), statements.covering(using()), values)
     if covered:
         ledger.plan_next(firing.name, next_run_at, using())
     return bool(covered)

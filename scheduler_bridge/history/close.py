@@ -7,11 +7,14 @@ from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
+from .. import ledger, sql
 from ..execution.outcome import Outcome
 from ..models import FAILURES, Run, Status
+from . import statements
+from .claim import alone
 from .firing import Queued
-from .queue import as_queued, chain
-from .rows import one_line, report_columns, runs, settle_ledger, using
+from .queue import chain, chained
+from .rows import one_line, report_columns, runs, settle_ledger, settlement, using
 
 logger = logging.getLogger("scheduler_bridge")
 # What is kept of an output that the database refuses for its text, the largest that any packet limit lets pass.
@@ -54,26 +57,37 @@ def _plain(output: str) -> str:
 def _close(
     run: Run, outcome: Outcome, output: str, now: datetime, next_jobs: Sequence[str], mail: bool
 ) -> tuple[Queued, ...]:
+    columns = {
+        "status": outcome.status,
+        "finished_at": now,
+        "exit_code": outcome.exit_code,
+        "output": output,
+        "reason": one_line(outcome.reason),
+        "warning": "\n".join(outcome.warnings),
+        **report_columns(mail, now),
+    }
+    if not next_jobs:
+        _write(run, columns, outcome, now)
+        return ()
     with transaction.atomic(using=using()):
-        closed = (
-            runs()
-            .filter(pk=run.pk, status=Status.RUNNING)
-            .update(
-                status=outcome.status,
-                finished_at=now,
-                exit_code=outcome.exit_code,
-                output=output,
-                reason=one_line(outcome.reason),
-                warning="\n".join(outcome.warnings),
-                **report_columns(mail, now),
-            )
-        )
+        if _write(run, columns, outcome, now):
+            return chain(run, next_jobs, now)
+    return chained(run)  # a first try was committed though its answer was lost
+
+
+def _write(run: Run, columns: dict[str, object], outcome: Outcome, now: datetime) -> bool:
+    reported = "report" in columns
+    values = [*statements.run_values(columns, using()), run.pk]
+    if sql.is_one_journey(using()):
+        with alone():
+            noted = ledger.finished(**settlement(run, outcome.status, outcome.reason, now))
+            row = sql.fetch(using(), statements.ending(using(), reported), [*values, *noted])
+        return bool(row and row[0])
+    with transaction.atomic(using=using()):
+        closed = sql.change(using(), statements.closing(using(), reported), values)
         if closed:
-            chain(run, next_jobs, now)
             settle_ledger(run, outcome.status, outcome.reason, now)
-    return tuple(
-        as_queued(row) for row in runs().filter(parent=run, status=Status.QUEUED).select_related("job").order_by("id")
-    )
+    return bool(closed)
 
 
 def open_runs() -> list[Run]:

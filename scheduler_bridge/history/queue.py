@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from ..models import Cause, Job, Run, Status
 from .firing import Queued
 from .rows import runs, using
@@ -20,10 +22,10 @@ def enqueue(job: Job, now: datetime, *, requested_by: str, delay: timedelta, for
     )
 
 
-def chain(run: Run, names: Sequence[str], now: datetime) -> None:
-    jobs = Job.objects.using(using()).filter(name__in=names, removed_at=None)
-    order = {name: place for place, name in enumerate(names)}
-    for job in sorted(jobs, key=lambda row: order[row.name]):
+def chain(run: Run, names: Sequence[str], now: datetime) -> tuple[Queued, ...]:
+    """Queue a run of each of these jobs after this run."""
+    jobs = Job.objects.using(using()).filter(name__in=names, removed_at=None).only("name")
+    rows = [
         runs().create(
             job=job,
             status=Status.QUEUED,
@@ -32,19 +34,26 @@ def chain(run: Run, names: Sequence[str], now: datetime) -> None:
             scheduled_for=now,
             claim_key=f"{job.pk}<{run.pk}",
         )
+        for job in sorted(jobs, key=lambda row: names.index(row.name))
+    ]
+    return tuple(_queued(row.pk, row.job_id, row.job.name, row.cause, row.scheduled_for) for row in rows)
+
+
+def chained(run: Run) -> tuple[Queued, ...]:
+    """Give the runs that wait because this one ended."""
+    return _waiting(runs().filter(parent=run))
 
 
 def queued() -> tuple[Queued, ...]:
     """Give the runs that wait, the oldest first."""
-    rows = runs().filter(status=Status.QUEUED).order_by("id").only("job__name", "cause", "scheduled_for", "job_id")
-    return tuple(as_queued(row) for row in rows.select_related("job"))
+    return _waiting(runs())
 
 
-def as_queued(row: Run) -> Queued:
-    return Queued(
-        run_id=row.pk,
-        job_id=row.job_id,
-        name=row.job.name,
-        cause=Cause(row.cause),
-        scheduled_for=row.scheduled_for,
-    )
+def _waiting(rows: QuerySet[Run]) -> tuple[Queued, ...]:
+    columns = ("pk", "job_id", "job__name", "cause", "scheduled_for")
+    found = rows.filter(status=Status.QUEUED).order_by("id").values_list(*columns)
+    return tuple(_queued(*values) for values in found)
+
+
+def _queued(run_id: int, job_id: int, name: str, cause: str, scheduled_for: datetime) -> Queued:
+    return Queued(run_id=run_id, job_id=job_id, name=name, cause=Cause(cause), scheduled_for=scheduled_for)

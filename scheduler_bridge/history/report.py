@@ -12,6 +12,12 @@ def reports_due(now: datetime, limit: int) -> list[Run]:
     return list(rows.select_related("job", "parent__job")[:limit])
 
 
+def next_report_at() -> datetime | None:
+    """Give the moment at which the next mail is to be tried; None when none is owed."""
+    due = runs().filter(report=Report.DUE).order_by("report_at")
+    return due.values_list("report_at", flat=True).first()
+
+
 def report_sent(run_id: int, now: datetime) -> None:
     """Record that the mail about this run is out."""
     runs().filter(pk=run_id, report=Report.DUE).update(report=Report.SENT, report_at=now)

@@ -1,7 +1,7 @@
 """The rows of Run, and what every writer of them shares."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import QuerySet
 
@@ -34,6 +34,16 @@ def report_columns(mail: bool, now: datetime) -> dict[str, object]:
 
 
 def settle_ledger(run: Run, status: Status, reason: str, now: datetime) -> None:
-    error = None if status == Status.SUCCEEDED else reason or status.value
-    started = run.started_at or now
-    ledger.finish(run.job.name, run.scheduled_for, error=error, started=started, now=now, using=using())
+    ledger.finish(**settlement(run, status, reason, now))
+
+
+def settlement(run: Run, status: Status, reason: str, now: datetime) -> dict[str, Any]:
+    """Say what the ledger is to show of a run that has ended."""
+    return {
+        "name": run.job.name,
+        "fire_time": run.scheduled_for,
+        "error": None if status == Status.SUCCEEDED else reason or status.value,
+        "started": run.started_at or now,
+        "now": now,
+        "using": using(),
+    }

@@ -1,16 +1,21 @@
 """Recording that a run was not started, and why."""
 
+import logging
 from datetime import datetime
+from typing import Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import IntegrityError, transaction
 
-from .. import lease
+from .. import lease, ledger, sql
+from ..exceptions import LeaseLost
 from ..lease import Identity
 from ..models import Job, Status
-from .claim import cover
+from . import statements
+from .claim import alone, cover, insert, scheduled
 from .firing import Firing
-from .rows import claim_key, one_line, runs, using
+from .rows import one_line, runs, using
+
+logger = logging.getLogger("scheduler_bridge")
 
 
 def skip(firing: Firing, me: Identity, reason: str, now: datetime, next_run_at: datetime | None) -> None:
@@ -19,9 +24,15 @@ def skip(firing: Firing, me: Identity, reason: str, now: datetime, next_run_at: 
     Raises:
         LeaseLost: another process is the runner now.
     """
-    with transaction.atomic(using=using()):
-        lease.confirm(me)
-        skip_covered(firing, reason, now, next_run_at)
+    try:
+        if firing.run_id is None and sql.is_one_journey(using()):
+            _skip_at_once(firing, me, one_line(reason), now, next_run_at)
+        else:
+            with transaction.atomic(using=using()):
+                lease.confirm(me)
+                skip_covered(firing, reason, now, next_run_at)
+    except IntegrityError as error:  # a row whose last fire time was set back by hand: a run covers it already
+        logger.debug("job %s: not skipped again: %s", firing.name, error)
 
 
 def skip_covered(firing: Firing, reason: str, now: datetime, next_run_at: datetime | None) -> None:
@@ -31,21 +42,36 @@ def skip_covered(firing: Firing, reason: str, now: datetime, next_run_at: dateti
         rows = runs().filter(pk=firing.run_id, status=Status.QUEUED)
         if rows.update(status=Status.SKIPPED, reason=reason, finished_at=now):
             Job.objects.using(using()).filter(pk=firing.job_id).update(last_run_id=firing.run_id)
-    elif cover(firing, next_run_at) and not _fold_skip(firing, reason, now):
-        run = runs().create(
-            job_id=firing.job_id,
-            status=Status.SKIPPED,
-            cause=firing.cause,
-            scheduled_for=firing.fire_time,
-            coalesced=firing.coalesced,
-            claim_key=claim_key(firing),
-            reason=reason,
-            finished_at=now,
-        )
-        Job.objects.using(using()).filter(pk=firing.job_id).update(last_run=run)
+    elif cover(firing, next_run_at) and not _fold(firing, reason, now):
+        insert(firing, _skipped(firing, reason, now))
 
 
-def _fold_skip(firing: Firing, reason: str, now: datetime) -> bool:
-    last_id = Job.objects.using(using()).values_list("last_run_id", flat=True).get(pk=firing.job_id)
-    rows = runs().filter(pk=last_id, status=Status.SKIPPED, cause=firing.cause, reason=reason)
-    return bool(rows.update(coalesced=F("coalesced") + 1 + firing.coalesced, finished_at=now))
+def _skipped(firing: Firing, reason: str, now: datetime) -> dict[str, Any]:
+    return {**scheduled(firing), "status": Status.SKIPPED, "reason": reason, "finished_at": now}
+
+
+def _folded(firing: Firing, reason: str, now: datetime) -> tuple[list[Any], list[Any]]:
+    """Give what is counted and when, and by what the job's last run is known as one skipped alike."""
+    run = statements.run_values({"finished_at": now}, using())
+    return [1 + firing.coalesced, *run], statements.run_values({"cause": firing.cause, "reason": reason}, using())
+
+
+def _fold(firing: Firing, reason: str, now: datetime) -> bool:
+    counted, alike = _folded(firing, reason, now)
+    return bool(sql.change(using(), statements.folding(using()), [*counted, firing.job_id, *alike]))
+
+
+def _skip_at_once(firing: Firing, me: Identity, reason: str, now: datetime, next_run_at: datetime | None) -> None:
+    counted, alike = _folded(firing, reason, now)
+    parts = (
+        lease.confirmed(me),
+        [firing.job_id, *statements.fire_time(firing, using())],
+        [*counted, *alike],
+        statements.inserted(_skipped(firing, reason, now), using()),
+        statements.moved(firing, next_run_at, using()),
+        ledger.planned(firing.name, next_run_at, using()),
+    )
+    with alone():
+        row = sql.fetch(using(), statements.skipping(using()), [one for part in parts for one in part])
+    if row is None or not row[0]:
+        raise LeaseLost("another process is the runner now")

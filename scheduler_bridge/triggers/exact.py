@@ -13,29 +13,34 @@ from apscheduler.triggers.cron import CronTrigger
 TICK: Final = timedelta(microseconds=1)
 # Clock changes move a wall time by less than a day, and a zone may drop one whole day (Apia, 2011-12-30).
 DAYS_AHEAD: Final = 4
+_BLANK: Final = CronTrigger(timezone=UTC).__getstate__()
 
 
 class ExactTimes(CronTrigger):
     """Fires at listed times of day, by a table of instants."""
 
     def __init__(self, times: tuple[time, ...], zone: tzinfo) -> None:
-        super().__init__(timezone=UTC)
+        # As if by CronTrigger(timezone=UTC), whose fields are parsed from texts anew at each call.
+        self.__setstate__(_BLANK)
         self.times, self.zone = times, zone
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         after = after_instant(previous_fire_time, now)
-        return min((instant for instant in self._around(after) if instant > after), default=None)
+        return min((found for listed in self.times if (found := self._next(listed, after))), default=None)
+
+    def _next(self, listed: time, after: datetime) -> datetime | None:
+        # A later day never has an earlier instant, so the first that is later is the next.
+        return next((instant for instant in self._days(listed, after) if instant > after), None)
 
     def weight(self, fire_time: datetime) -> int:
         """Count the listed times, of whatever local day, that fall on this instant."""
-        return max(1, sum(instant == fire_time for instant in self._around(fire_time)))
+        return max(1, sum(fire_time == instant for listed in self.times for instant in self._days(listed, fire_time)))
 
-    def _around(self, moment: datetime) -> Iterator[datetime]:
-        for listed in self.times:
-            zone = listed.tzinfo or self.zone
-            today = moment.astimezone(zone).date()
-            for offset in range(-1, DAYS_AHEAD):
-                yield _instant(today + timedelta(days=offset), listed.replace(tzinfo=None), zone)
+    def _days(self, listed: time, moment: datetime) -> Iterator[datetime]:
+        zone = listed.tzinfo or self.zone
+        today, wall = moment.astimezone(zone).date(), listed.replace(tzinfo=None, fold=0)
+        for offset in range(-1, DAYS_AHEAD):
+            yield _instant(today + timedelta(days=offset), wall, zone)
 
     def __str__(self) -> str:
         return f"times[{', '.join(str(listed) for listed in self.times)}]"

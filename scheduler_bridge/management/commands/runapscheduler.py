@@ -2,12 +2,13 @@
 
 import logging
 import sys
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext_lazy as _
 
+from scheduler_bridge.execution import preload
 from scheduler_bridge.runner import RunnerProcess
 
 
@@ -18,8 +19,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help=str(_("run what is due now and exit")))
+        # How a runner starts the process that loads the project for its jobs: socket, time, way, and room for names.
+        parser.add_argument("--launcher", nargs=4, help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["launcher"]:
+            descriptor, started, way, _room = options["launcher"]
+            preload.main(int(descriptor), float(started), way)
+            return
         _log_to_console(options["verbosity"])
         code = RunnerProcess(once=options["once"]).main()
         if code:

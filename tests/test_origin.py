@@ -3,19 +3,27 @@ import sys
 
 import pytest
 
-from scheduler_bridge.execution.launcher import PRIVATE, Launcher
+from scheduler_bridge.execution.origin import PRIVATE, Origin
 
 
 @pytest.mark.parametrize("name", sorted(PRIVATE))
 def test_the_line_to_systemd_is_the_runners_alone(monkeypatch, name):
     monkeypatch.setenv(name, "secret")
-    assert name not in Launcher.from_process().environment
+    assert name not in Origin.from_process().environment
+
+
+def test_variables_that_the_project_hides_are_not_handed_on(monkeypatch):
+    for name in ("BANK_PASSWORD", "AWS_SECRET", "AWSOME"):
+        monkeypatch.setenv(name, "secret")
+    environment = Origin.from_process(["BANK_PASSWORD", "AWS_*"]).environment
+    assert not {"BANK_PASSWORD", "AWS_SECRET"} & environment.keys()
+    assert {"AWSOME", "PATH"} <= environment.keys()
 
 
 def test_output_is_unbuffered_utf_8_unless_the_project_says_otherwise(monkeypatch):
     monkeypatch.setenv("PYTHONUTF8", "0")
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    environment = Launcher.from_process().environment
+    environment = Origin.from_process().environment
     assert (environment["PYTHONUNBUFFERED"], environment["PYTHONUTF8"]) == ("1", "0")
 
 
@@ -27,7 +35,7 @@ def test_the_projects_own_way_in_is_used_where_there_is_one(monkeypatch, tmp_pat
     script = tmp_path / "manage.py"
     script.write_text(text)
     monkeypatch.setattr(sys, "argv", [str(script), "runapscheduler"])
-    head = Launcher.from_process().head
+    head = Origin.from_process().head
     assert head[0] == sys.executable
     assert head[-1:] == (str(script),) if is_own else head[-2:] == ("-m", "django")
 
@@ -35,10 +43,10 @@ def test_the_projects_own_way_in_is_used_where_there_is_one(monkeypatch, tmp_pat
 def test_the_folder_that_python_searched_first_comes_first(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    assert Launcher.from_process().environment["PYTHONPATH"] == os.pathsep.join([str(tmp_path), "/elsewhere"])
+    assert Origin.from_process().environment["PYTHONPATH"] == os.pathsep.join([str(tmp_path), "/elsewhere"])
 
 
 def test_what_a_job_changes_later_does_not_count(monkeypatch):
-    launcher = Launcher.from_process()
+    origin = Origin.from_process()
     monkeypatch.setenv("LEFT_BY_A_JOB", "1")
-    assert "LEFT_BY_A_JOB" not in launcher.environment
+    assert "LEFT_BY_A_JOB" not in origin.environment
