@@ -71,3 +71,20 @@ def shoot(window):
             window.screenshot(path=f"{folder}/{name}-{window.scheme}.png", full_page=True)
 
     return take
+
+
+def sees(window, where: str, text: str) -> None:
+    """Wait until a text stands at a place: a page may still be on its way after a click."""
+    expecting(window, where).to_contain_text(text)
+
+
+def sees_no(window, where: str, text: str) -> None:
+    expecting(window, where).not_to_contain_text(text)
+
+
+def counts(window, where: str, number: int) -> None:
+    expecting(window, where).to_have_count(number)
+
+
+def expecting(window, where: str) -> object:
+    return pytest.importorskip("playwright.sync_api").expect(window.locator(where))

@@ -7,6 +7,8 @@ import pytest
 from scheduler_bridge import deployment
 from scheduler_bridge.models import Cause, Job, Run, Runner, Status
 
+from .conftest import counts, sees, sees_no
+
 pytestmark = pytest.mark.browser
 
 
@@ -43,8 +45,8 @@ def open_list(page, live_server) -> None:
 
 def test_the_list_shows_jobs_and_the_runner(page, live_server):
     open_list(page, live_server)
-    assert "no runner is alive" in page.inner_text(".sb-bar")
-    assert "every 30 minutes" in page.inner_text("#result_list")
+    sees(page, ".sb-bar", "no runner is alive")
+    sees(page, "#result_list", "every 30 minutes")
     assert page.problems == []
 
 
@@ -53,10 +55,10 @@ def test_a_job_is_timed_anew_on_its_page(page, live_server):
     page.click("text=tests.demo.specimen")
     page.fill("#id_times_text", "25:00")
     page.click("[name=_continue]")
-    assert "expected a time from" in page.inner_text(".errorlist")
+    sees(page, ".errorlist", "expected a time from")
     page.fill("#id_times_text", "09:30, 18:30")
     page.click("[name=_continue]")
-    assert "daily at 09:30, 18:30 (changed here)" in page.inner_text("#job_form")
+    sees(page, "#job_form", "daily at 09:30, 18:30 (changed here)")
     assert Job.objects.get(name="tests.demo.specimen").override_times == ["09:30:00", "18:30:00"]
     assert page.problems == []
 
@@ -65,7 +67,7 @@ def test_run_now_queues_a_run(page, live_server):
     open_list(page, live_server)
     page.click("text=tests.demo.specimen")
     page.click("#sb-run-now")
-    assert "queued for the runner" in page.inner_text(".messagelist")
+    sees(page, ".messagelist", "queued for the runner")
     assert Run.objects.filter(status=Status.QUEUED, requested_by="admin").count() == 1
 
 
@@ -83,13 +85,55 @@ def test_the_runner_is_held_and_resumed(page, live_server):
     open_list(page, live_server)
     page.fill("#sb-reason", "stocktaking")
     page.click("button:text-is('Hold')")
-    assert "on hold (admin): stocktaking" in page.inner_text(".sb-bar")
+    sees(page, ".sb-bar", "on hold (admin): stocktaking")
     page.click("text=Resume, run what is due")
-    assert "on hold" not in page.inner_text(".sb-bar")
+    sees_no(page, ".sb-bar", "on hold")
 
 
 def test_the_history_shows_a_run_and_its_output(page, live_server):
     page.goto(f"{live_server.url}/admin/scheduler_bridge/run/")
     page.click("tr:has-text('ValueError') th a")
-    assert "the till is short" in page.inner_text(".sb-output")
+    sees(page, ".sb-output", "the till is short")
+    assert page.problems == []
+
+
+def test_a_long_history_is_walked_to_its_end_and_back(page, live_server, shoot):
+    job = Job.objects.get(name="tests.demo.specimen")
+    now = datetime.now(UTC)
+    Run.objects.bulk_create(
+        Run(job=job, status=Status.SUCCEEDED, cause=Cause.SCHEDULE, scheduled_for=now, output=f"order {n}")
+        for n in range(120)
+    )
+    page.goto(f"{live_server.url}/admin/scheduler_bridge/run/")
+    shoot("history-newest")
+    for _ in range(2):
+        page.click("#sb-older")
+    counts(page, "#result_list tbody tr", 24)
+    counts(page, "#sb-older", 0)
+    shoot("history-oldest")
+    page.click("#sb-newer")
+    page.click("#sb-newest")
+    counts(page, "#sb-newer", 0)
+    assert page.problems == []
+
+
+def test_the_history_is_filtered_by_what_is_typed(page, live_server, shoot):
+    job = Job.objects.get(name="tests.demo.specimen")
+    due = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    Run.objects.create(job=job, status=Status.SUCCEEDED, cause=Cause.MANUAL, requested_by="pat", scheduled_for=due)
+    page.goto(f"{live_server.url}/admin/scheduler_bridge/run/")
+    page.fill("#sb-filter-person", "pat")
+    page.press("#sb-filter-person", "Enter")
+    counts(page, "#result_list tbody tr", 1)
+    page.fill("#sb-filter-from", "2026-03-10")
+    page.fill("#sb-filter-to", "2026-03-10")
+    page.click("form:has(#sb-filter-from) button")
+    counts(page, "#result_list tbody tr", 1)
+    assert page.input_value("#sb-filter-person") == "pat"
+    shoot("history-filtered")
+    page.click("form:has(#sb-filter-person) a")
+    page.click("form:has(#sb-filter-from) a")
+    page.fill("#searchbar", "till is short")
+    page.press("#searchbar", "Enter")
+    counts(page, "#result_list tbody tr", 1)
     assert page.problems == []

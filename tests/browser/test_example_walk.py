@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import log_in
+from .conftest import log_in, sees, sees_no
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
@@ -59,13 +59,13 @@ def test_real_jobs_run_fail_hang_and_are_skipped(visit, window, shoot):
         until(window, word, "#result_list")
     shoot("runs")
     window.click("tr:has-text('failing_stock_check') th a")
-    assert "the warehouse does not answer" in window.inner_text(".sb-output")
+    sees(window, ".sb-output", "the warehouse does not answer")
     visit("run/")
     window.click("tr:has-text('import_orders') th a")
-    assert "shop.match_payments" in window.inner_text(".field-followed_by")
+    sees(window, ".field-followed_by", "shop.match_payments")
     shoot("run")
     visit("job/")
-    assert "Runner: alive" in window.inner_text(".sb-bar")
+    sees(window, ".sb-bar", "Runner: alive")
     shoot("jobs")
     assert window.problems == []
 
@@ -78,7 +78,7 @@ def test_a_job_is_run_by_hand_and_its_run_is_seen(visit, window, shoot):
     until(window, "succeeded", ".field-history")
     shoot("job")
     window.click(".field-history tr:nth-child(2) a")
-    assert "admin" in window.inner_text(".field-requested_by")
+    sees(window, ".field-requested_by", "admin")
     assert window.problems == []
 
 
@@ -88,11 +88,11 @@ def test_a_job_that_is_timed_anew_runs_at_its_new_time_without_a_restart(visit, 
     count = window.inner_text(".field-history").count("failed")
     window.fill("#id_interval_text", "1 second")
     window.click("[name=_continue]")
-    assert "every 1 second (changed here)" in window.inner_text(".field-layers")
+    sees(window, ".field-layers", "every 1 second (changed here)")
     until(window, "failed", ".field-history", count + 3, 15)
     window.fill("#id_interval_text", "")
     window.click("[name=_continue]")
-    assert "every 20 seconds (code)" in window.inner_text(".field-layers")
+    sees(window, ".field-layers", "every 20 seconds (code)")
 
 
 def test_a_disabled_job_runs_no_more_and_says_who_disabled_it(visit, window):
@@ -103,13 +103,13 @@ def test_a_disabled_job_runs_no_more_and_says_who_disabled_it(visit, window):
         window.click("button[name=index]")
         window.wait_for_selector(f"tr:has-text('shop.failing_stock_check') img[src*='icon-{icon}']")
     window.click("text=shop.failing_stock_check")
-    assert "admin" in window.inner_text(".field-changed")
+    sees(window, ".field-changed", "admin")
 
 
 def test_nothing_starts_on_hold(visit, window):
     visit("job/")
     window.fill("#sb-reason", "stocktaking")
     window.click("button:text-is('Hold')")
-    assert "on hold (admin): stocktaking" in window.inner_text(".sb-bar")
+    sees(window, ".sb-bar", "on hold (admin): stocktaking")
     window.click("text=Resume, skip what is due")
-    assert "on hold" not in window.inner_text(".sb-bar")
+    sees_no(window, ".sb-bar", "on hold")
