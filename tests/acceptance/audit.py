@@ -1,0 +1,290 @@
+"""What should have happened, computed without the scheduler, held against what the tables, mails and processes say.
+
+What a job did is known from a trace that the jobs write themselves; when it should have run, from its schedule and
+from the account of everybody who changed it.
+"""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import floor
+
+FAILURES = ("failed", "timed_out", "abandoned")
+OPEN = ("queued", "running")
+EXECUTED = "Executed"
+CLOCK = timedelta(milliseconds=5)  # the trace is rounded to milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When a job is to run: at an interval, at these moments, or, without both, by itself never."""
+
+    every: timedelta | None = None
+    at: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A rule that began to hold at some moment between these two."""
+
+    job: str
+    asked: datetime
+    done: datetime
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the history."""
+
+    id: int
+    job: str
+    status: str
+    cause: str
+    parent: int | None
+    scheduled_for: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    coalesced: int
+    marker: str
+    report: str
+    is_postponed: bool  # its mail was refused and is to be tried again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One line that a job wrote down itself: start, beat or end."""
+
+    word: str
+    job: str
+    token: str  # one for each execution
+    marker: str  # of the run, where the job's process carries it
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One row of the ledger."""
+
+    job: str
+    fire_time: datetime
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known about a window of time, after which nothing is scheduled any more."""
+
+    changes: tuple[Change, ...]
+    rows: tuple[Row, ...]
+    marks: tuple[Mark, ...]
+    ledger: tuple[Execution, ...]
+    transitions: tuple[tuple[int, str, str], ...]  # run, status before, status after; noted by the database
+    mailed: tuple[int, ...]  # the runs that mails were sent about
+    asked: tuple[int, ...]  # the runs that somebody was told are queued
+    followers: Mapping[str, tuple[str, ...]]
+    processes: tuple[str, ...] = ()  # what is left
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One execution as the job saw it."""
+
+    job: str
+    marker: str
+    begins: datetime
+    ends: datetime  # the last sign of life
+    is_whole: bool
+
+
+def audit(evidence: Evidence) -> tuple[str, ...]:
+    """Give a line for each promise that was broken; none is what is hoped for."""
+    checks = (coverage, open_rows, doubles, executions, overlaps, mails, ledger, chains, asked_for, left_over)
+    return tuple(f"{check.__name__}: {line}" for check in checks for line in check(evidence))
+
+
+def coverage(evidence: Evidence) -> Iterator[str]:
+    """Each fire time is covered by exactly one run."""
+    by_job: dict[str, list[Change]] = defaultdict(list)
+    for change in sorted(evidence.changes, key=lambda change: change.done):
+        by_job[change.job].append(change)
+    for job, changes in by_job.items():
+        rows = [row for row in evidence.rows if row.job == job and row.cause == "schedule"]
+        yield from covered(job, changes, sorted(rows, key=lambda row: row.id))
+
+
+def covered(job: str, changes: Sequence[Change], rows: Sequence[Row]) -> Iterator[str]:
+    certain: list[datetime] = []
+    possible: list[datetime] = []  # due while the rule was changed: by the old one, by the new one, or not at all
+    for change, following in pairwise(changes):
+        yield from silent(change, following, rows)
+        for moment in moments(change, following, rows):
+            is_certain = change.done < moment <= following.asked
+            (certain if is_certain else possible).append(moment)
+    certain.sort()
+    possible.sort()
+    total = 0
+    for row in rows:
+        total += row.coalesced + 1
+        if row.status == "skipped":
+            continue  # skips alike share the row of the first, which counts on
+        least = bisect_right(certain, row.scheduled_for)
+        most = least + bisect_right(possible, row.scheduled_for)
+        if row.scheduled_for not in certain and row.scheduled_for not in possible:
+            yield f"{job}: run {row.id} is for {row.scheduled_for}, which is no fire time"
+        if not least <= total <= most:
+            yield f"{job}: {total} fire times are covered up to run {row.id}, expected {least} to {most}"
+            total = least
+    if not len(certain) <= total <= len(certain) + len(possible):
+        yield f"{job}: {total} fire times are covered, expected {len(certain)} to {len(certain) + len(possible)}"
+
+
+def silent(change: Change, following: Change, rows: Sequence[Row]) -> Iterator[str]:
+    """Find a rule of which nothing was seen though it held for longer than its interval."""
+    every = change.rule.every
+    if every and following.asked - change.done > every and phase(change, following, rows) is None:
+        yield f"{change.job}: no run between {change.done} and {following.asked}, expected one every {every}"
+
+
+def moments(change: Change, following: Change, rows: Sequence[Row]) -> list[datetime]:
+    """Give the fire times of a rule from when it may have begun to hold until when it may have ended."""
+    every = change.rule.every
+    if every is None:
+        return [moment for moment in change.rule.at if change.asked < moment <= following.done]
+    known = phase(change, following, rows)
+    if known is None:
+        return []
+    first = known - floor((known - change.asked) / every) * every
+    first += every if first <= change.asked else timedelta(0)
+    return [first + number * every for number in range(max(0, floor((following.done - first) / every) + 1))]
+
+
+def phase(change: Change, following: Change, rows: Sequence[Row]) -> datetime | None:
+    """Give one fire time of this rule: its grid hangs on the last one of the rule before it."""
+    found = (row.scheduled_for for row in rows if change.done < row.scheduled_for <= following.asked)
+    return next(found, None)
+
+
+def open_rows(evidence: Evidence) -> Iterator[str]:
+    """Nothing waits and nothing runs any more."""
+    for row in evidence.rows:
+        if row.status in OPEN:
+            yield f"{row.job}: run {row.id} is still {row.status}"
+
+
+def doubles(evidence: Evidence) -> Iterator[str]:
+    """No run is closed twice, and none is opened again."""
+    closed = Counter(run for run, _, after in evidence.transitions if after not in OPEN)
+    for run, times in closed.items():
+        if times > 1:
+            yield f"run {run} was closed {times} times"
+    for run, before, after in evidence.transitions:
+        if before not in OPEN:
+            yield f"run {run} was {before} and became {after}"
+
+
+def executions(evidence: Evidence) -> Iterator[str]:
+    """Each execution has its row, and each row that says it ended by itself was executed once."""
+    found: dict[int, list[Span]] = defaultdict(list)
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in evidence.rows:
+        rows[row.job].append(row)
+    for span in spans(evidence.marks):
+        owners = [row for row in rows[span.job] if belongs(span, row)]
+        if len(owners) != 1:
+            yield f"{span.job}: executed at {span.begins}, expected one run for it, got {[row.id for row in owners]}"
+        for row in owners:
+            found[row.id].append(span)
+    for row in evidence.rows:
+        yield from executed(row, found[row.id])
+
+
+def executed(row: Row, found: Sequence[Span]) -> Iterator[str]:
+    if row.status == "succeeded" and [span.is_whole for span in found] != [True]:
+        yield f"{row.job}: run {row.id} succeeded, expected one whole execution, got {len(found)}"
+    elif row.status == "skipped" and found:
+        yield f"{row.job}: run {row.id} was skipped but executed at {found[0].begins}"
+    elif len(found) > 1:
+        yield f"{row.job}: run {row.id} was executed {len(found)} times"
+
+
+def belongs(span: Span, row: Row) -> bool:
+    if span.marker:
+        return row.marker == span.marker
+    if row.started_at is None:
+        return False
+    return row.started_at - CLOCK <= span.begins and (row.finished_at is None or span.begins <= row.finished_at + CLOCK)
+
+
+def spans(marks: Sequence[Mark]) -> list[Span]:
+    """Give what was executed, in the order of the starts."""
+    by_token: dict[str, list[Mark]] = defaultdict(list)
+    for mark in marks:
+        by_token[mark.token].append(mark)
+    found = [
+        Span(
+            job=group[0].job,
+            marker=group[0].marker,
+            begins=min(mark.moment for mark in group),
+            ends=max(mark.moment for mark in group),
+            is_whole={"start", "end"} <= {mark.word for mark in group},
+        )
+        for group in by_token.values()
+    ]
+    return sorted(found, key=lambda span: span.begins)
+
+
+def overlaps(evidence: Evidence) -> Iterator[str]:
+    """No two jobs are executed at once."""
+    for before, after in pairwise(spans(evidence.marks)):
+        if after.begins < before.ends - CLOCK:
+            yield f"{after.job} began at {after.begins}, while {before.job} was alive until {before.ends}"
+
+
+def mails(evidence: Evidence) -> Iterator[str]:
+    """Each failure was mailed, or is to be: a server may have refused it."""
+    mailed = set(evidence.mailed)
+    for row in evidence.rows:
+        if row.status in FAILURES and row.id not in mailed and not row.is_postponed:
+            yield f"{row.job}: no mail about run {row.id}, which {row.status}; its report is {row.report!r}"
+
+
+def ledger(evidence: Evidence) -> Iterator[str]:
+    """The ledger says of each run what the history says."""
+    said = {(item.job, item.fire_time): item.status for item in evidence.ledger}
+    for row in evidence.rows:
+        if row.started_at is None or row.status in OPEN:
+            continue
+        status = said.pop((row.job, row.scheduled_for), "nothing")
+        if (status == EXECUTED) != (row.status == "succeeded") or status == "nothing":
+            yield f"{row.job}: run {row.id} {row.status}, the ledger says {status}"
+    for (job, fire_time), status in said.items():
+        yield f"{job}: the ledger says {status} at {fire_time}, the history nothing"
+
+
+def chains(evidence: Evidence) -> Iterator[str]:
+    """What follows a run follows it once, and follows nothing else."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for row in evidence.rows:
+        if row.parent is not None:
+            found[row.parent].append(row.job)
+    for row in evidence.rows:
+        wanted = evidence.followers.get(row.job, ()) if row.status == "succeeded" else ()
+        if sorted(wanted) != sorted(found[row.id]):
+            yield f"{row.job}: run {row.id} {row.status}, expected {list(wanted)} after it, got {found[row.id]}"
+
+
+def asked_for(evidence: Evidence) -> Iterator[str]:
+    """What somebody asked for is there."""
+    known = {row.id for row in evidence.rows}
+    for run in evidence.asked:
+        if run not in known:
+            yield f"run {run} was asked for and is gone"
+
+
+def left_over(evidence: Evidence) -> Iterator[str]:
+    """No process of a job is left."""
+    yield from evidence.processes

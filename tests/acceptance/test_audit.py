@@ -1,0 +1,191 @@
+"""The audit finds each kind of harm: evidence of a good window passes, and one thing wrong in it is named."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from .audit import Change, Evidence, Execution, Mark, Row, Rule, audit
+
+BEGIN = datetime(2026, 3, 10, 12, tzinfo=UTC)
+ORDERS, FIRST, SECOND = "shop.orders", "shop.first", "shop.second"
+
+
+def at(seconds: float) -> datetime:
+    return BEGIN + timedelta(seconds=seconds)
+
+
+def row(number: int, due: float, status: str = "succeeded", **values) -> Row:
+    given = {
+        "job": ORDERS,
+        "cause": "schedule",
+        "parent": None,
+        "started_at": None if status == "skipped" else at(due),
+        "finished_at": at(due + 1),
+        "coalesced": 0,
+        "marker": f"run{number}",
+        "report": "",
+        "is_postponed": False,
+    }
+    return Row(**{"id": number, "status": status, "scheduled_for": at(due), **given, **values})
+
+
+def executed(job: str, number: int, start: float, end: float, last: str = "end", marker: str = "") -> tuple[Mark, Mark]:
+    """Give what an execution wrote down; inside the runner it does not know its run."""
+    known = {"job": job, "token": f"token{number}", "marker": marker}
+    return Mark(word="start", moment=at(start), **known), Mark(word=last, moment=at(end), **known)
+
+
+@pytest.fixture
+def good() -> Evidence:
+    """A job every ten seconds that once ran late, once failed and once had nothing to do; a chain asked for by hand."""
+    rows = (
+        row(1, 10),
+        row(2, 30, coalesced=1),
+        row(3, 40, "failed", report="sent"),
+        row(4, 50, "skipped", coalesced=1),
+        row(5, 52, job=FIRST, cause="manual"),
+        row(6, 53, job=SECOND, cause="chain", parent=5, marker=""),
+    )
+    marks = (
+        *executed(ORDERS, 1, 10.1, 10.5, marker="run1"),
+        *executed(ORDERS, 2, 30.1, 30.5, marker="run2"),
+        *executed(ORDERS, 3, 40.1, 40.2, "beat", marker="run3"),
+        *executed(FIRST, 5, 52.1, 52.5, marker="run5"),
+        *executed(SECOND, 6, 53.1, 53.5),
+    )
+    started = [item for item in rows if item.started_at]
+    words = {"succeeded": "Executed", "failed": "Error!"}
+    return Evidence(
+        changes=(
+            Change(job=ORDERS, asked=at(0), done=at(1), rule=Rule(every=timedelta(seconds=10))),
+            Change(job=ORDERS, asked=at(64), done=at(65), rule=Rule()),
+        ),
+        rows=rows,
+        marks=marks,
+        ledger=tuple(Execution(job=i.job, fire_time=i.scheduled_for, status=words[i.status]) for i in started),
+        transitions=tuple((item.id, "running", item.status) for item in started),
+        mailed=(3,),
+        asked=(5,),
+        followers={FIRST: (SECOND,)},
+    )
+
+
+def with_row(evidence: Evidence, number: int, **values) -> Evidence:
+    rows = tuple(replace(item, **values) if item.id == number else item for item in evidence.rows)
+    return replace(evidence, rows=rows)
+
+
+def without_row(evidence: Evidence, number: int) -> Evidence:
+    return replace(evidence, rows=tuple(item for item in evidence.rows if item.id != number))
+
+
+def broken(evidence: Evidence) -> set[str]:
+    """Give the names of the promises that were broken."""
+    return {line.partition(":")[0] for line in audit(evidence)}
+
+
+def test_a_good_window_has_nothing_to_complain_about(good):
+    assert audit(good) == ()
+
+
+def test_a_fire_time_that_no_run_covers_is_found(good):
+    assert "coverage" in broken(without_row(good, 1))
+    assert "coverage" in broken(with_row(good, 2, coalesced=0))
+    assert "coverage" in broken(with_row(good, 4, coalesced=0))
+
+
+def test_a_fire_time_that_two_runs_cover_is_found(good):
+    assert "coverage" in broken(with_row(good, 2, coalesced=2))
+    doubled = replace(good, rows=(*good.rows, replace(good.rows[0], id=7, marker="run7", status="abandoned")))
+    assert "coverage" in broken(doubled)
+
+
+def test_a_run_at_another_time_is_found(good):
+    assert "coverage" in broken(with_row(good, 2, scheduled_for=at(31)))
+
+
+def test_a_job_that_never_ran_is_found(good):
+    rows = tuple(item for item in good.rows if item.job != ORDERS)
+    assert "coverage" in broken(replace(good, rows=rows))
+
+
+def test_a_fire_time_in_the_middle_of_a_change_may_be_covered_or_not(good):
+    changing = replace(good.changes[1], asked=at(59))
+    changed = replace(good, changes=(good.changes[0], changing))
+    assert audit(changed) == ()
+    assert audit(with_row(changed, 4, coalesced=0)) == ()
+
+
+def test_a_rule_that_changes_has_a_grid_of_its_own(good):
+    twice = timedelta(seconds=20)
+    changes = (good.changes[0], Change(job=ORDERS, asked=at(31), done=at(32), rule=Rule(every=twice)), good.changes[1])
+    changed = with_row(with_row(good, 3, scheduled_for=at(50)), 4, scheduled_for=at(50), coalesced=0)
+    changed = replace(without_row(changed, 4), changes=changes)
+    assert "coverage" not in broken(changed)
+    assert "coverage" in broken(with_row(changed, 3, coalesced=1))
+
+
+def test_times_of_day_are_known_one_by_one(good):
+    rule = Rule(at=(at(10), at(20), at(30), at(40), at(50), at(60)))
+    assert audit(replace(good, changes=(replace(good.changes[0], rule=rule), good.changes[1]))) == ()
+    fewer = replace(good.changes[0], rule=Rule(at=rule.at[1:]))
+    assert "coverage" in broken(replace(good, changes=(fewer, good.changes[1])))
+
+
+def test_a_row_that_stays_open_is_found(good):
+    assert "open_rows" in broken(with_row(good, 5, status="running"))
+
+
+def test_a_run_that_is_closed_twice_or_opened_again_is_found(good):
+    assert "doubles" in broken(replace(good, transitions=(*good.transitions, (1, "running", "abandoned"))))
+    assert "doubles" in broken(replace(good, transitions=(*good.transitions, (1, "succeeded", "running"))))
+
+
+def test_an_execution_without_a_row_is_found(good):
+    assert "executions" in broken(replace(good, marks=(*good.marks, *executed(ORDERS, 8, 15, 16, marker="run8"))))
+    assert "executions" in broken(replace(good, marks=(*good.marks, *executed(SECOND, 8, 15, 16))))
+
+
+def test_a_run_that_was_executed_twice_or_not_to_its_end_is_found(good):
+    assert "executions" in broken(replace(good, marks=(*good.marks, *executed(ORDERS, 8, 15, 16, marker="run1"))))
+    assert "executions" in broken(replace(good, marks=good.marks[2:]))
+    assert "executions" in broken(with_row(good, 3, status="succeeded"))
+
+
+def test_a_skipped_run_that_was_executed_is_found(good):
+    marks = executed(ORDERS, 8, 50.1, 50.2, marker="run4")
+    assert "executions" in broken(replace(good, marks=(*good.marks, *marks)))
+
+
+def test_two_jobs_at_once_are_found(good):
+    marks = tuple(
+        replace(mark, moment=at(53.3)) if mark.token == "token5" and mark.word == "end" else mark for mark in good.marks
+    )
+    assert "overlaps" in broken(replace(good, marks=marks))
+
+
+def test_a_failure_without_its_mail_is_found_unless_the_mail_is_to_be_tried_again(good):
+    unsent = replace(good, mailed=())
+    assert "mails" in broken(unsent)
+    assert audit(with_row(unsent, 3, is_postponed=True)) == ()
+
+
+def test_a_ledger_that_says_something_else_is_found(good):
+    assert "ledger" in broken(replace(good, ledger=good.ledger[1:]))
+    assert "ledger" in broken(replace(good, ledger=(replace(good.ledger[0], status="Error!"), *good.ledger[1:])))
+    assert "ledger" in broken(replace(good, ledger=(replace(good.ledger[0], job="shop.gone"), *good.ledger[1:])))
+
+
+def test_a_chain_that_is_torn_or_doubled_is_found(good):
+    assert "chains" in broken(without_row(good, 6))
+    assert "chains" in broken(replace(good, rows=(*good.rows, replace(good.rows[5], id=7))))
+    assert "chains" in broken(with_row(good, 6, parent=3))
+
+
+def test_a_run_that_was_asked_for_and_is_gone_is_found(good):
+    assert "asked_for" in broken(replace(good, asked=(5, 99)))
+
+
+def test_a_process_that_is_left_is_found(good):
+    assert "left_over" in broken(replace(good, processes=("4711 sleep",)))

@@ -1,0 +1,43 @@
+"""Places in a run at which a test lets the runner stand still, to do something to it there."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+
+WANTED: Final = "stop-at"  # the file that names the point
+REACHED: Final = "reached"  # what it is called while a process stands there
+PATIENCE: Final = 60.0  # seconds after which a process goes on by itself
+
+
+def reach(point: str) -> None:
+    """Stand still here if somebody wants it, until told to go on."""
+    folder = Path(os.environ["SITE_FOLDER"])
+    with suppress(FileNotFoundError):
+        if (folder / WANTED).read_text() == point:
+            (folder / WANTED).rename(folder / REACHED)  # which only one process can
+            deadline = time.monotonic() + PATIENCE
+            while (folder / REACHED).exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+
+def install() -> None:
+    """Put the points around the steps of a run, once the site is set up."""
+    from scheduler_bridge import history
+
+    history.claim = around(history.claim, "admitted", "claimed")
+    history.close = around(history.close, "executed", "closed")
+
+
+def around(step: Callable[..., Any], before: str, after: str) -> Callable[..., Any]:
+    @wraps(step)
+    def stepped(*values: Any, **options: Any) -> Any:
+        reach(before)
+        result = step(*values, **options)
+        reach(after)
+        return result
+
+    return stepped

@@ -1,0 +1,185 @@
+"""Databases that may be broken: each run has a server of its own, in its folder."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+WAIT: Final = 30.0  # seconds until a server answers
+# Debian keeps PostgreSQL's programs in a folder for each version.
+PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin"
+POSTGRES: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+
+
+class Sqlite:
+    """A file; nothing to restart."""
+
+    engine = "sqlite"
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "site.sqlite3"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": "PRAGMA journal_mode=WAL"}
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(self.path), "OPTIONS": options}
+
+    def start(self) -> None:
+        """There is nothing to start."""
+
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
+
+class Server:
+    """A server process that is started, killed and started again on its files."""
+
+    engine = ""
+    user = ""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "server"
+        self.folder.mkdir()
+        shutil.chown(self.folder, self.user) if os.geteuid() == 0 else None
+        self.port = free_port()
+        self._log = (folder / "server.log").open("ab")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.create()
+
+    def create(self) -> None:
+        raise RuntimeError("each server makes its files in its own way")
+
+    def command(self) -> list[str]:
+        raise RuntimeError("each server is started in its own way")
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        self._process = subprocess.Popen(
+            self.command(),
+            stdout=self._log,
+            stderr=self._log,
+            stdin=subprocess.DEVNULL,
+            cwd=self.folder,
+            start_new_session=True,
+            **self.identity(),
+        )
+        deadline = time.monotonic() + WAIT
+        while not answers(self.port):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.command()[0]} does not answer after {WAIT:.0f} s")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Let it crash, with all its processes."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def run(self, *words: str) -> None:
+        subprocess.run(words, check=True, stdout=self._log, stderr=self._log, cwd=self.folder, **self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """Give up root: these servers refuse to run as it."""
+        return {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid} if os.geteuid() == 0 else {}
+
+
+class Postgres(Server):
+    """A PostgreSQL of its own."""
+
+    engine, user = "postgres", "postgres"
+
+    def create(self) -> None:
+        self._bin = POSTGRES[-1].parent
+        words = ("--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
+        self.run(str(self._bin / "initdb"), "-D", str(self.folder / "data"), *words)
+
+    def command(self) -> list[str]:
+        options = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 50,
+        }
+        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        return [str(self._bin / "postgres"), "-D", str(self.folder / "data"), *words]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        place = {"HOST": "127.0.0.1", "PORT": self.port, "USER": "postgres", "NAME": "postgres"}
+        return {"ENGINE": "django.db.backends.postgresql", **place}
+
+
+class MariaDB(Server):
+    """A MariaDB of its own."""
+
+    engine, user = "mariadb", "mysql"
+
+    def create(self) -> None:
+        words = ("--no-defaults", f"--datadir={self.folder / 'data'}", "--auth-root-authentication-method=normal")
+        self.run("mariadb-install-db", *words, "--skip-test-db")
+
+    def command(self) -> list[str]:
+        place = (f"--datadir={self.folder / 'data'}", f"--socket={self.folder / 'socket'}", f"--port={self.port}")
+        words = (
+            "--bind-address=127.0.0.1",
+            f"--pid-file={self.folder / 'pid'}",
+            "--skip-log-bin",
+            "--skip-name-resolve",
+        )
+        return [shutil.which("mariadbd", path=PATH) or "mariadbd", "--no-defaults", *place, *words]
+
+    def start(self) -> None:
+        super().start()
+        import MySQLdb
+
+        with contextlib.closing(MySQLdb.connect(host="127.0.0.1", port=self.port, user="root")) as connection:
+            connection.cursor().execute("CREATE DATABASE IF NOT EXISTS site CHARACTER SET utf8mb4")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        place = {"HOST": "127.0.0.1", "PORT": self.port, "USER": "root", "NAME": "site"}
+        return {"ENGINE": "django.db.backends.mysql", **place, "OPTIONS": {"charset": "utf8mb4"}}
+
+
+ENGINES: Final = {"sqlite": Sqlite, "postgres": Postgres, "mariadb": MariaDB}
+
+
+def engines() -> tuple[str, ...]:
+    """Give the databases whose programs are installed here."""
+    has_mariadb = bool(shutil.which("mariadb-install-db") and shutil.which("mariadbd", path=PATH))
+    found = {"sqlite": True, "postgres": bool(POSTGRES), "mariadb": has_mariadb}
+    return tuple(name for name, is_here in found.items() if is_here)
+
+
+@contextlib.contextmanager
+def serving(engine: str, folder: Path) -> Iterator[Any]:
+    """Start a database of this kind in this folder, and end it."""
+    server = ENGINES[engine](folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        return int(place.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
