@@ -48,3 +48,5 @@ SCHEDULER_BRIDGE = {
 }
 if "SITE_TIMEOUT" in os.environ:
     SCHEDULER_BRIDGE["TIMEOUT"] = os.environ["SITE_TIMEOUT"]
+if "SITE_SPAWN" in os.environ:
+    SCHEDULER_BRIDGE["SPAWN"] = os.environ["SITE_SPAWN"]
