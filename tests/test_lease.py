@@ -84,6 +84,7 @@ def frozen(me):
     """A holder whose process is stopped and would go on one day."""
     with subprocess.Popen(["sleep", "60"]) as process:
         process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
         started = psutil.Process(process.pid).create_time()
         yield replace(lease.holder(), pid=process.pid, process_started=started)
         process.kill()
