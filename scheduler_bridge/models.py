@@ -93,8 +93,9 @@ class Job(models.Model):
     changed_at = InstantField(_("changed"), null=True, blank=True, editable=False)
     # The schedule these two belong to; another one starts to count from the change.
     schedule_key = models.TextField(blank=True, editable=False)
-    # Fire times after this moment are owed a run.
+    # Fire times after this moment are owed a run; so many before it too, while ``next_run_at`` is not later than it.
     owed_since = MomentField(default=utc_now, editable=False)
+    owed_before = models.PositiveIntegerField(default=0, editable=False)
     # The last fire time that a run covers: the anchor of intervals.
     last_fire_at = MomentField(null=True, blank=True, editable=False)
 
@@ -105,9 +106,8 @@ class Job(models.Model):
         default_permissions = ("change", "view")
         permissions = (("run_job", _("Can run a job by hand")), ("hold_runner", _("Can hold and resume the runner")))
 
-    # Written by the runner alone, with statements of its own: a row that somebody read a moment ago and saves now
-    # must not take them back.
-    RUNNERS_OWN: ClassVar = frozenset({"next_run_at", "last_run", "schedule_key", "owed_since", "last_fire_at"})
+    # Written with statements of their own: a row that was read a moment ago and is saved must not take them back.
+    RUNNERS_OWN: ClassVar = {"next_run_at", "last_run", "schedule_key", "owed_since", "owed_before", "last_fire_at"}
 
     def __str__(self) -> str:
         return self.name

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
 
 import pytest
+from apscheduler.triggers.cron import CronTrigger
 from django_apscheduler.models import DjangoJob
 
 from scheduler_bridge import discovery, registry
@@ -151,6 +152,32 @@ def test_what_was_due_before_a_change_stays_owed(code, pay, now):
     Job.objects.update(override_times=["23:00:00"])
     (planned,) = registry.load(late)
     assert planned.due == Overdue(latest=now + timedelta(minutes=30), coalesced=0)
+
+
+def test_all_that_was_due_before_changes_is_counted(code, pay, now):
+    code(pay)
+    registry.sync(now)
+    Job.objects.update(override_interval=timedelta(minutes=10))
+    (planned,) = registry.load(now + timedelta(hours=2, minutes=5))  # due at 0:30, 1:00, 1:30 and 2:00 until then
+    assert planned.due == Overdue(latest=now + timedelta(hours=2), coalesced=3)
+    Job.objects.update(override_interval=None, override_times=["23:00:00"])
+    (planned,) = registry.load(now + timedelta(hours=2, minutes=35))  # and at 2:10, 2:20 and 2:30 since
+    assert planned.due == Overdue(latest=now + timedelta(hours=2, minutes=30), coalesced=6)
+    Job.objects.update(enabled=False)
+    (planned,) = registry.load(now + timedelta(hours=2, minutes=36))
+    assert planned.due == Overdue(latest=now + timedelta(hours=2, minutes=30), coalesced=6)
+
+
+def test_what_a_trigger_object_owed_is_counted_while_the_settings_hold_it(code, pay, now, settings):
+    settings.SCHEDULER_BRIDGE = {"OVERRIDES": {"shop.pay": CronTrigger(minute="*/20")}}
+    code(pay)
+    registry.sync(now)
+    row = Job.objects.get()
+    first = row.next_run_at
+    Job.objects.update(override_times=["23:00:00"])
+    (planned,) = registry.load(first + timedelta(minutes=45))
+    assert planned.due == Overdue(latest=first + timedelta(minutes=40), coalesced=2)
+    assert planned.due == registry.due(Job.objects.get(), None, now + timedelta(hours=3))
 
 
 def test_a_row_read_before_a_fire_time_was_covered_does_not_make_it_due_again(code, pay, now):

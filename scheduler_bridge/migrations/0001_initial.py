@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                     "owed_since",
                     scheduler_bridge.models.MomentField(default=scheduler_bridge.models.utc_now, editable=False),
                 ),
+                ("owed_before", models.PositiveIntegerField(default=0, editable=False)),
                 ("last_fire_at", scheduler_bridge.models.MomentField(blank=True, editable=False, null=True)),
             ],
             options={

@@ -10,7 +10,8 @@ from ..definition import JobDefinition
 from ..discovery import Discovery
 from ..models import Job
 from ..plan import JobPlan, make_plan
-from ..triggers import next_fire, to_trigger
+from ..schedules import Schedule
+from ..triggers import fingerprint, next_fire, overdue, to_trigger
 
 
 def definition_of(row: Job, found: Discovery) -> JobDefinition:
@@ -52,14 +53,15 @@ def trigger_of(plan: JobPlan, row: Job, now: datetime) -> BaseTrigger | None:
 def settle(row: Job, plan: JobPlan, now: datetime) -> bool:
     """Let another schedule, or being enabled, count from now on; True when this row was changed here.
 
-    A fire time that was due before the change stays owed, so ``next_run_at`` keeps it.
+    What was due before the change stays owed: ``next_run_at`` keeps the latest of it, ``owed_before`` how much it is.
     """
     before, using = row.schedule_key, conf.load().database
     while row.schedule_key == before != plan.schedule_key:
         # A row that was read before the runner covered a fire time would make that one due again.
         unchanged = Job.objects.using(using).filter(pk=row.pk, schedule_key=before, last_fire_at=row.last_fire_at)
         time_anew(row, plan, now)
-        if unchanged.update(schedule_key=row.schedule_key, owed_since=now, next_run_at=row.next_run_at):
+        columns = ("schedule_key", "owed_since", "owed_before", "next_run_at")
+        if unchanged.update(**{name: getattr(row, name) for name in columns}):
             ledger.plan_next(row.name, row.next_run_at, using)
             return True
         row.refresh_from_db(using=using)
@@ -68,7 +70,28 @@ def settle(row: Job, plan: JobPlan, now: datetime) -> bool:
 
 def time_anew(row: Job, plan: JobPlan, now: datetime) -> None:
     """Set the times of a row whose schedule counts from now on, without writing them."""
-    trigger = trigger_of(plan, row, now) if plan.enabled.value else None
+    if row.next_run_at is not None and row.next_run_at <= now:
+        row.next_run_at, row.owed_before = _owed(row, plan, row.next_run_at, now)
+    else:
+        trigger = trigger_of(plan, row, now) if plan.enabled.value else None
+        row.next_run_at, row.owed_before = next_fire(trigger, now) if trigger else None, 0
     row.schedule_key, row.owed_since = plan.schedule_key, now
-    if row.next_run_at is None or row.next_run_at > now:
-        row.next_run_at = next_fire(trigger, now) if trigger else None
+
+
+def _owed(row: Job, plan: JobPlan, first: datetime, now: datetime) -> tuple[datetime, int]:
+    """Give the latest fire time that is owed under the schedule that held until now, and how many there are.
+
+    A trigger object that neither code nor settings hold any more cannot be asked: it owes the one that is known.
+    """
+    owed = max(1, row.owed_before) if first <= row.owed_since else 0
+    trigger = to_trigger(_former(row, plan), plan.zone, anchor=min(row.last_fire_at or row.created_at, now))
+    found = overdue(trigger, row.owed_since, now) if trigger else None
+    if found is None:
+        return first, max(1, owed)
+    return found.latest, owed + found.coalesced + 1
+
+
+def _former(row: Job, plan: JobPlan) -> Schedule:
+    said = (schedule for schedule in (plan.settings_schedule, plan.code_schedule) if schedule is not None)
+    same = (schedule for schedule in said if fingerprint(schedule, plan.zone) == row.schedule_key)
+    return next(same, schedules.from_fingerprint(row.schedule_key))

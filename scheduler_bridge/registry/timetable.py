@@ -88,9 +88,10 @@ def due(row: Job, trigger: BaseTrigger | None, now: datetime) -> Overdue | None:
     if row.next_run_at is None or row.next_run_at > min(row.owed_since, now):
         return found
     # Due under a schedule that was changed since: nobody has run it yet.
+    before = max(1, row.owed_before)
     if found is None:
-        return Overdue(latest=row.next_run_at, coalesced=0)
-    return Overdue(latest=found.latest, coalesced=found.coalesced + 1)
+        return Overdue(latest=row.next_run_at, coalesced=before - 1)
+    return Overdue(latest=found.latest, coalesced=found.coalesced + before)
 
 
 def _scheduled() -> QuerySet[Job]:
