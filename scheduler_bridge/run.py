@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
-from . import chain, conf, connection, discovery, history
+from . import chain, conf, connection, discovery, history, lease
 from .exceptions import SkipRun
 from .execution import child_process, in_process, room
 from .execution.child_process import ChildSpec, StopRequest
@@ -27,6 +27,8 @@ logger = logging.getLogger("scheduler_bridge")
 # So long before a fire time an idle worker passes the gate and records the run, so that the job itself starts on time.
 EARLY: Final = timedelta(milliseconds=5)
 RETRY_PAUSE: Final = 1.0  # seconds between two tries while the database is away
+# A process that stood still for so long after a claim may have lost its lease meanwhile.
+STANDSTILL: Final = 2.0  # seconds
 T = TypeVar("T")
 
 
@@ -71,11 +73,20 @@ def perform(firing: Firing, place: Workplace) -> Completion | None:
     reason = admitted.barred or _ask(admitted)
     if reason is not None:
         return _skip(admitted, reason, place)
-    run = _persist(lambda: history.claim(admitted.firing, place.me, _start(firing), admitted.next_run_at), place)
+    run, age = _persist(lambda: _claim(admitted, place), place)
     if run is None:
         return None
     _wait_for(firing)
+    if age() > STANDSTILL:
+        _persist(lambda: lease.confirm(place.me), place, until_written=True)
     return _finish(admitted, run, _execute(admitted, run, place), place)
+
+
+def _claim(admitted: Admitted, place: Workplace) -> tuple[Run | None, Callable[[], float]]:
+    """Record the run; give it with what tells the seconds since the lease was confirmed for it."""
+    begun = _uptime()
+    run = history.claim(admitted.firing, place.me, _start(admitted.firing), admitted.next_run_at)
+    return run, lambda: _uptime() - begun
 
 
 def _ask(admitted: Admitted) -> str | None:
@@ -209,6 +220,11 @@ def _wait_for(firing: Firing) -> None:
     """Wait for the fire time; not when the clock was set back meanwhile, since the run is recorded already."""
     while timedelta(0) < (early := firing.fire_time - _now()) <= EARLY:
         time.sleep(early.total_seconds())
+
+
+def _uptime() -> float:
+    """Give the seconds since the machine was started, those in which it or this process slept too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _now() -> datetime:

@@ -105,6 +105,24 @@ def test_the_outcome_is_kept_whatever_the_output(run, now, output):
     assert Run.objects.get().status == Status.SUCCEEDED
 
 
+@pytest.mark.parametrize("meanwhile", ["none", "abandoned"])
+@pytest.mark.parametrize("next_jobs", [(), ("demo.next",)])
+def test_an_outcome_that_no_row_takes_is_said_in_the_log(run, now, caplog, meanwhile, next_jobs):
+    other_job(now)
+    if meanwhile == "none":
+        Run.objects.all().delete()
+    else:
+        history.abandon(run, "its runner is gone", now)
+    assert history.close(run, GOOD, now, next_jobs=next_jobs, mail=False) == ()
+    assert f"run {run.pk} succeeded, which is not recorded: expected a running run, got {meanwhile}" in caplog.text
+
+
+def test_a_close_that_is_tried_again_after_it_was_written_complains_of_nothing(run, now, caplog):
+    for _ in range(2):
+        history.close(run, GOOD, now, next_jobs=(), mail=False)
+    assert not caplog.records
+
+
 def test_a_queued_run_is_claimed_once(job, me, now):
     queued = history.enqueue(job, now, requested_by="alice", delay=timedelta(0), forced=False)
     firing = Firing(job_id=job.pk, name=job.name, cause=Cause.MANUAL, fire_time=now, run_id=queued.pk)

@@ -1,4 +1,4 @@
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +18,7 @@ from scheduler_bridge.models import Cause, Job, Report, Run, Runner, Status
 from scheduler_bridge.run import Stopped, Workplace
 
 NAME = "tests.demo.specimen"
+GOOD = Outcome(status=Status.SUCCEEDED, exit_code=0, output="")
 
 
 @pytest.fixture
@@ -92,6 +93,25 @@ def test_a_run_is_recorded_before_its_fire_time_comes(firing, place, monkeypatch
     firing = early(firing, seconds=0.2)
     run.perform(firing, place)
     assert (recorded, Run.objects.get().started_at) == ([True], firing.fire_time)
+
+
+@pytest.mark.parametrize("stood_still", [0.0, 20.0])
+def test_a_process_that_stood_still_after_the_claim_starts_nothing_without_its_lease(
+    firing, place, monkeypatch, stood_still
+):
+    uptime = [100.0]
+    monkeypatch.setattr(run, "_uptime", lambda: uptime[0])
+    executed: list[bool] = []
+    monkeypatch.setattr(run, "_execute", lambda *words: executed.append(True) or GOOD)
+
+    def freeze(firing):
+        uptime[0] += stood_still
+        Runner.objects.update(token="of another")
+
+    monkeypatch.setattr(run, "_wait_for", freeze)
+    with pytest.raises(LeaseLost) if stood_still else nullcontext():
+        run.perform(firing, place)
+    assert executed == ([] if stood_still else [True])
 
 
 def test_a_clock_that_is_set_back_keeps_no_run_waiting(firing, place, seen):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Final
 
@@ -66,13 +67,26 @@ def _close(
         "warning": "\n".join(outcome.warnings),
         **report_columns(mail, now),
     }
-    if not next_jobs:
-        _write(run, columns, outcome, now)
-        return ()
-    with transaction.atomic(using=using()):
+    with transaction.atomic(using=using()) if next_jobs else nullcontext():
         if _write(run, columns, outcome, now):
-            return chain(run, next_jobs, now)
+            return chain(run, next_jobs, now) if next_jobs else ()
+    _complain(run, outcome)
     return chained(run)  # a first try was committed though its answer was lost
+
+
+def _complain(run: Run, outcome: Outcome) -> None:
+    """Let an outcome that no row took be known from the log: somebody deleted the run, or closed it before."""
+    status = runs().filter(pk=run.pk).values_list("status", flat=True).first()
+    if status != outcome.status:
+        logger.error(
+            "job %s run %s %s, which is not recorded: expected a running run, got %s. %s",
+            run.job.name,
+            run.pk,
+            outcome.status.value,
+            status or "none",
+            outcome.reason,
+            extra={"job": run.job.name, "run": run.pk, "status": outcome.status.value},
+        )
 
 
 def _write(run: Run, columns: dict[str, object], outcome: Outcome, now: datetime) -> bool:

@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.chaos import servers
 from tests.settings import ENGINE
+
+from .stage import Stage, staged
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,6 +110,24 @@ def site(tmp_path: Path) -> Iterator[Site]:
             runner.kill()
             runner.wait()
     _drop(site)
+
+
+@pytest.fixture
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A site with two runners and a database of its own, on which every job has run."""
+    if ENGINE not in servers.engines():
+        pytest.skip(f"the programs of {ENGINE} are not installed here")
+    with staged(tmp_path_factory.mktemp("site")) as stage:
+        stage.see_all_run()
+        yield stage
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Stage:
+    """A stage whose runners take each other for processes of other machines."""
+    monkeypatch.setenv("SITE_APART", "1")
+    stage: Stage = request.getfixturevalue("stage")
+    return stage
 
 
 def _create(site: Site) -> None:

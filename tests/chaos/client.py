@@ -110,6 +110,14 @@ def lock(seconds: float) -> None:
         time.sleep(seconds)
 
 
+def execute(statement: str) -> None:
+    """Do what nobody should do by hand."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
 def cut() -> int:
     """Cut all connections of others; give how many."""
     from django.db import connection
@@ -178,6 +186,7 @@ REQUESTS: Final[dict[str, Callable[..., Any]]] = {
         resume,
         holder,
         lock,
+        execute,
         cut,
         is_quiet,
         running,

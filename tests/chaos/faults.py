@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -127,6 +127,43 @@ def restart_database(world: World, random: Random) -> None:
 def lock_tables(world: World, random: Random) -> None:
     with contextlib.suppress(RuntimeError):
         world.helper.ask("lock", seconds=random.choice((0.5, 2, 6)))
+
+
+FULL: Final = {
+    "postgres": (
+        "CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$",
+        "CREATE TRIGGER disk_is_full BEFORE INSERT OR UPDATE ON scheduler_bridge_run "
+        "FOR EACH ROW EXECUTE FUNCTION disk_is_full()",
+    ),
+    "mariadb": tuple(
+        f"CREATE TRIGGER disk_is_full_{event} BEFORE {event} ON scheduler_bridge_run FOR EACH ROW "
+        "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021, MESSAGE_TEXT = 'Disk full'"
+        for event in ("INSERT", "UPDATE")
+    ),
+}
+FREE: Final = {
+    "postgres": ("DROP TRIGGER disk_is_full ON scheduler_bridge_run", "DROP FUNCTION disk_is_full"),
+    "mariadb": ("DROP TRIGGER disk_is_full_INSERT", "DROP TRIGGER disk_is_full_UPDATE"),
+}
+ROOM: Final = 4096  # bytes that a file may have
+
+
+@contextlib.contextmanager
+def full_disk(world: World) -> Iterator[None]:
+    """Let no run be recorded: a file may not grow, or a server says what it says when its disk is full."""
+    if world.server.engine in FULL:
+        for statement in FULL[world.server.engine]:
+            world.client.insist("execute", statement=statement)
+        yield
+        for statement in FREE[world.server.engine]:
+            world.client.insist("execute", statement=statement)
+        return
+    runner = psutil.Process(world.client.insist("holder"))
+    before = runner.rlimit(psutil.RLIMIT_FSIZE)
+    runner.rlimit(psutil.RLIMIT_FSIZE, (ROOM, before[1]))
+    yield
+    runner.rlimit(psutil.RLIMIT_FSIZE, before)
 
 
 def refuse_mail(world: World, random: Random) -> None:

@@ -80,6 +80,13 @@ def leave_broken() -> None:
         cursor.execute("SELECT nothing FROM nowhere")
 
 
+def lock_all() -> None:
+    """Be in the way of everybody who writes, on a database that is one file."""
+    connection.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE scheduler_bridge_runner SET revision = revision")
+
+
 def leave_closed() -> None:
     connection.close()
 
@@ -153,6 +160,7 @@ HABITS: Final[dict[str, Any]] = {
     "interrupt": interrupt,
     "transaction": leave_transaction,
     "autocommit": leave_broken,
+    "hog": lock_all,
     "close": leave_closed,
     "chdir": leave_elsewhere,
     "thread": leave_thread,

@@ -1,0 +1,75 @@
+"""A site on which something is done to the runner at a chosen step of a run, until the audit."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.plan import Specimen
+from tests.chaos.points import REACHED, WANTED
+from tests.chaos.world import World, settled, suffering
+from tests.settings import ENGINE
+
+from .audit import audit
+
+JOBS = (
+    Specimen(command="inside", internal=True, every=2, lasts=0.2, asks=True),
+    Specimen(command="outside", internal=False, every=3, lasts=0.3),
+    Specimen(command="first", internal=True, every=5, lasts=0.1, followers=("shop.second",)),
+    Specimen(command="second", internal=False, lasts=0.2),
+)
+# From the question whether to run to the record of the end; "inside" and "outside" are in the job itself.
+POINTS = ("asking", "admitted", "claimed", "inside", "outside", "executed", "closed")
+
+
+@dataclass
+class Stage:
+    """What a test says of a site and does with it."""
+
+    world: World
+
+    def wait(self, what: Callable[[], Any], seconds: float) -> Any:
+        """Wait until something is so, and give it."""
+        deadline = time.monotonic() + seconds
+        while not (found := what()):
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+            time.sleep(0.05)
+        return found
+
+    def stand_at(self, point: str) -> None:
+        """Let the next run that comes to this step stand still there."""
+        (self.world.folder / WANTED).write_text(point)
+        self.wait((self.world.folder / REACHED).exists, 30)
+
+    def go_on(self) -> None:
+        """Let what stands still go on, if it lives."""
+        with suppress(FileNotFoundError):
+            (self.world.folder / REACHED).unlink()
+
+    def see_all_run(self) -> None:
+        """Wait until each job has begun once more."""
+        begun = time.time()
+        self.wait(lambda: {job.name for job in self.world.jobs} <= self._begun(begun), 60)
+
+    def _begun(self, since: float) -> set[str]:
+        trace = self.world.folder / "trace"
+        lines = [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
+        return {job for word, job, _, _, at in lines if word == "start" and float(at) >= since}
+
+    def harm(self) -> tuple[str, ...]:
+        """Let everything run once more, come to rest, and be audited."""
+        self.see_all_run()
+        return (*settled(self.world), *audit(self.world.evidence()))
+
+
+@contextmanager
+def staged(folder: Path, jobs: Sequence[Specimen] = JOBS) -> Iterator[Stage]:
+    """Set up the site with two runners."""
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)  # a database server that gave up root reaches its own folder in it
+    with suffering(folder, ENGINE, os.environ.get("SITE_SPAWN", "auto"), jobs, 4) as world:
+        world.keeper.start()
+        yield Stage(world)
