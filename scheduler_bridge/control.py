@@ -26,6 +26,7 @@ RETRY_PAUSE: Final = 1.0  # seconds between two looks while the database is away
 REFRESH_EVERY: Final = 600.0  # seconds; catches what was changed in the tables without a signal
 REST: Final = 3.0  # times as long as it took to read what changed
 LONGEST_REST: Final = 0.025  # seconds
+SILENT_AFTER: Final = 30.0  # seconds without a turn of the loop, after which systemd hears no sign of life
 STALLED_AFTER: Final = 60.0  # seconds without a turn of the loop, which turns at least every 15
 
 
@@ -110,6 +111,7 @@ class Control(threading.Thread):
             return False
         if self._complained:
             logger.info("the database answers again")
+            systemd.notify("STATUS=the database answers again")
         self._complained = False
         return done
 
@@ -210,7 +212,9 @@ class Control(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         """Give a sign of life and wait, until woken or until the next sign is due."""
-        systemd.notify("WATCHDOG=1")
+        turn = self._orders.loop_at()
+        if turn is None or time.monotonic() - turn[1] < SILENT_AFTER:
+            systemd.notify("WATCHDOG=1")
         seconds = min(seconds, systemd.watchdog_pause() or seconds)
         readers: list[int] = [self._wake_read]
         listener = getattr(self, "_listener", None)

@@ -165,6 +165,7 @@ class RunnerProcess:
 
     def _entered(self, entered: Run | None, internal: bool) -> None:
         self._current = None if entered is None else (entered, internal)
+        systemd.notify("STATUS=running" if entered is None else f"STATUS=running {entered.job.name}")
         if entered is not None and not internal:
             self.control.wake()  # from now on the heartbeat is that of a busy runner
 

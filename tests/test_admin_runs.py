@@ -5,6 +5,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from scheduler_bridge import history
 from scheduler_bridge.models import Cause, Run, Status
 
 LIST = "/admin/scheduler_bridge/run/"
@@ -56,6 +57,49 @@ def test_the_page_shows_output_as_text_only(admin_client, run):
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; red</pre>" in text
     assert "12.0 s" in text
+
+
+BIDI = "\u202e"
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("\x1b]0;title\x07\x1b[2J\x1b[1;31mred\x1b[0m", "red</pre>"),
+        ("\x1b]8;;javascript:alert(1)\x1b\\click\x1b]8;;\x1b\\", ">click</pre>"),
+        ("a\x00b\x07c\x9b31md\x7f", "abc31md</pre>"),
+        ("</pre><img src=x onerror=alert(1)>", "&lt;/pre&gt;&lt;img src=x onerror=alert(1)&gt;</pre>"),
+        ("\x1b" * 1000 + "[" * 1000, "[</pre>"),
+        (f"user {BIDI}gpj.exe", "user gpj.exe</pre>"),
+        ("x" * 1_000_000, "x</pre>"),
+    ],
+    ids=["codes", "link", "controls", "tags", "broken codes", "right to left", "long line"],
+)
+def test_no_output_is_more_than_text(admin_client, run, output, shown):
+    Run.objects.filter(pk=run.pk).update(output=output, reason=history.one_line(output))
+    text = admin_client.get(f"{LIST}{run.pk}/change/").content.decode()
+    assert shown in text
+    assert "\x1b" not in text
+    assert BIDI not in text
+
+
+@pytest.mark.parametrize(
+    ("report", "tries", "shown"),
+    [
+        ("", 0, ""),
+        ("due", 0, "not sent yet 2026-03-10 "),
+        ("due", 3, "not sent yet, refused 3 times, tried again at 2026-03-10 "),
+        ("sent", 1, ", refused 1 times"),
+        ("given_up", 30, ", refused 30 times"),
+    ],
+)
+def test_a_mail_that_is_not_out_is_seen(admin_client, run, now, report, tries, shown):
+    Run.objects.filter(pk=run.pk).update(report=report, report_tries=tries, report_at=now)
+    assert shown in admin_client.get(f"{LIST}{run.pk}/change/").content.decode()
+    assert ("mail is not sent" in admin_client.get("/admin/scheduler_bridge/job/").content.decode()) == (
+        report == "due" and tries > 0
+    )
+    assert ("exit code 3" in admin_client.get(f"{LIST}?mail=due").content.decode()) == (report == "due")
 
 
 def test_runs_are_read_only(admin_client, run):

@@ -272,6 +272,16 @@ def test_a_pause_is_a_sign_of_life_and_ends_when_woken(subject, monkeypatch):
     assert signs == ["WATCHDOG=1"]
 
 
+@pytest.mark.parametrize(("seconds", "signs"), [(0, ["WATCHDOG=1"]), (29, ["WATCHDOG=1"]), (31, [])])
+def test_the_watchdog_is_fed_only_while_the_loop_turns(subject, told, now, monkeypatch, seconds, signs):
+    heard: list[str] = []
+    monkeypatch.setattr(systemd, "notify", lambda *lines: heard.extend(lines))
+    told.turn = (now, time.monotonic() - seconds)
+    subject.reload()
+    subject._pause(60)
+    assert heard == signs
+
+
 def test_a_lease_that_cannot_be_given_back_is_no_failure(subject, monkeypatch, caplog):
     def fail(me: Identity) -> None:
         raise OperationalError("gone")

@@ -105,6 +105,17 @@ def test_the_outcome_is_kept_whatever_the_output(run, now, output):
     assert Run.objects.get().status == Status.SUCCEEDED
 
 
+@pytest.mark.parametrize("text", ["a\0b", "name \udcff", "\x1b[2Jcleared", "two\nlines \u2028 and more", "x" * 9999])
+def test_the_outcome_is_kept_whatever_the_reason(run, job, me, now, text):
+    outcome = Outcome(status=Status.FAILED, exit_code=1, output="", reason=text, warnings=(text,))
+    history.close(run, outcome, now, next_jobs=(), mail=False)
+    assert (Run.objects.get().status, Run.objects.get().reason) == (Status.FAILED, history.one_line(text))
+    assert "\x1b" not in Run.objects.get().warning
+    later = now + timedelta(hours=1)
+    history.skip(firing_of(job, later), me, text, later, None)
+    assert Run.objects.get(status=Status.SKIPPED).reason == history.one_line(text)
+
+
 @pytest.mark.parametrize("meanwhile", ["none", "abandoned"])
 @pytest.mark.parametrize("next_jobs", [(), ("demo.next",)])
 def test_an_outcome_that_no_row_takes_is_said_in_the_log(run, now, caplog, meanwhile, next_jobs):

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from .. import api, diagnosis, forecast, lease, registry, schedules
 from ..exceptions import JobDisabled, UnknownJob
-from ..models import Job, Run, Runner
+from ..models import Job, Report, Run, Runner
 from . import layers, presentation
 from .job_filters import LastStatusFilter, RemovedFilter
 from .job_form import JobForm
@@ -100,6 +100,7 @@ class JobAdmin(admin.ModelAdmin):
             "runner_gate": diagnosis.runner_gate(lease.holder(), now),
             "runner_row": Runner.objects.filter(pk=Runner.ROW).first(),
             "may_hold": self.has_hold_permission(request),
+            "unsent": Run.objects.filter(report=Report.DUE, report_tries__gt=0).count(),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 

@@ -1,10 +1,7 @@
 """How moments, spans, statuses and output look on the pages."""
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final
 
 from django.urls import reverse
 from django.utils import formats
@@ -13,9 +10,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from .. import conf
-from ..models import Run, Status
-
-_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+from ..models import Report, Run, Status
+from ..plain import plain
 
 
 def moment(value: datetime | None) -> str:
@@ -99,6 +95,19 @@ def last_run(run: Run | None) -> str | SafeString:
     return format_html('{} <span class="sb-quiet">{}</span>', status(run), took)
 
 
+def mail(run: Run) -> str:
+    """Give where the mail about a run stands, and how often it was refused."""
+    if not run.report:
+        return "-"
+    values = {"state": run.get_report_display(), "tries": run.report_tries, "at": moment(run.report_at)}
+    if run.report_tries == 0:
+        return _("%(state)s %(at)s") % values
+    text = _("%(state)s %(at)s, refused %(tries)s times")
+    if run.report == Report.DUE:
+        text = _("%(state)s, refused %(tries)s times, tried again at %(at)s")
+    return text % values
+
+
 def cause(run: Run) -> str | SafeString:
     """Give why a run was started, and who asked."""
     if not run.requested_by:
@@ -109,9 +118,3 @@ def cause(run: Run) -> str | SafeString:
 def output(text: str) -> SafeString:
     """Give output as text: escaped, without terminal codes and other control characters."""
     return format_html('<pre class="sb-output">{}</pre>', plain(text) or "-")
-
-
-def plain(text: str) -> str:
-    """Take terminal codes and control characters out; tabs and line ends stay."""
-    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
-    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")

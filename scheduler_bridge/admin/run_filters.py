@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import conf
-from ..models import Cause, Job, Run
+from ..models import Cause, Job, Report, Run
 
 OFFERED: Final = 500  # names of jobs in the list of proposals
 
@@ -125,6 +125,19 @@ class CauseFilter(admin.SimpleListFilter):
         found = queryset.filter(cause=self.value())
         # The second condition is that of the index.
         return found.exclude(cause=Cause.SCHEDULE) if self.has_index else found
+
+
+class MailFilter(admin.SimpleListFilter):
+    """Runs whose mail is not out yet."""
+
+    title = gettext_lazy("mail")
+    parameter_name = "mail"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(Report.DUE, Report.DUE.label)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
+        return queryset.filter(report=Report.DUE) if self.value() == Report.DUE else queryset
 
 
 class DateFilter(TypedFilter):

@@ -14,7 +14,7 @@ from ..models import Run
 from . import presentation
 from .keyset import KeysetList
 from .read_only import ReadOnlyAdmin
-from .run_filters import CauseFilter, DateFilter, JobFilter, PersonFilter
+from .run_filters import CauseFilter, DateFilter, JobFilter, MailFilter, PersonFilter
 
 
 class RunList(KeysetList):
@@ -29,7 +29,7 @@ class RunAdmin(ReadOnlyAdmin):
 
     list_display = ("when", "job_name", "state", "duration", "why", "reason")
     # Where several are chosen, the first leads through its index.
-    list_filter = (JobFilter, PersonFilter, CauseFilter, "status", DateFilter)
+    list_filter = (MailFilter, JobFilter, PersonFilter, CauseFilter, "status", DateFilter)
     list_select_related = ("job",)
     list_per_page = 50
     search_fields = ("output", "reason")
@@ -121,7 +121,7 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("mail"))
     def mail(self, run: Run) -> str:
-        return f"{run.get_report_display()} {presentation.moment(run.report_at)}" if run.report else "-"
+        return presentation.mail(run)
 
     @admin.display(description=_("output"))
     def text(self, run: Run) -> Any:

@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from .. import ledger, sql
 from ..execution.outcome import Outcome
 from ..models import FAILURES, Run, Status
+from ..plain import plain
 from . import statements
 from .claim import alone
 from .firing import Queued
@@ -42,7 +43,7 @@ def close(run: Run, outcome: Outcome, now: datetime, *, next_jobs: Sequence[str]
             raise
     except (DatabaseError, ValueError) as error:
         logger.warning("output refused by the database", extra={"run": run.pk, "reason": str(error)})
-    return _close(run, outcome, _plain(outcome.output), now, next_jobs, mail)
+    return _close(run, outcome, _shorter(outcome.output), now, next_jobs, mail)
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -50,7 +51,7 @@ def _is_refusal(error: Exception) -> bool:
     return bool(error.args) and error.args[0] in {1153, 1366}
 
 
-def _plain(output: str) -> str:
+def _shorter(output: str) -> str:
     text = output.encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")
     return text if len(text) <= REFUSED_LIMIT else f"{text[: REFUSED_LIMIT // 2]}\n[…]\n{text[-REFUSED_LIMIT // 2 :]}"
 
@@ -64,7 +65,7 @@ def _close(
         "exit_code": outcome.exit_code,
         "output": output,
         "reason": one_line(outcome.reason),
-        "warning": "\n".join(outcome.warnings),
+        "warning": plain("\n".join(outcome.warnings)),
         **report_columns(mail, now),
     }
     with transaction.atomic(using=using()) if next_jobs else nullcontext():
@@ -116,7 +117,7 @@ def abandon(run: Run, reason: str, now: datetime, *, ended: Iterable[str] = ()) 
             "status": Status.ABANDONED,
             "finished_at": now,
             "reason": one_line(reason),
-            "warning": "\n".join(ended),
+            "warning": plain("\n".join(ended)),
             **report_columns(True, now),
         }
         closed = runs().filter(pk=run.pk, status=Status.RUNNING).update(**values)

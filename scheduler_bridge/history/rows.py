@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from .. import conf, ledger
+from .. import conf, ledger, plain
 from ..models import Report, Run, Status
 from .firing import Firing
 
@@ -21,8 +21,8 @@ def runs() -> QuerySet[Run]:
 
 
 def one_line(text: str) -> str:
-    """Give the text as one line that fits the column."""
-    return " ".join(text.split())[:REASON_LIMIT]
+    """Give the text as one plain line that fits the column."""
+    return plain.one_line(text, REASON_LIMIT)
 
 
 def claim_key(firing: Firing) -> str:
@@ -42,7 +42,7 @@ def settlement(run: Run, status: Status, reason: str, now: datetime) -> dict[str
     return {
         "name": run.job.name,
         "fire_time": run.scheduled_for,
-        "error": None if status == Status.SUCCEEDED else reason or status.value,
+        "error": None if status == Status.SUCCEEDED else one_line(reason) or status.value,
         "started": run.started_at or now,
         "now": now,
         "using": using(),

@@ -120,12 +120,17 @@ class Keeper:
     def kill(self) -> None:
         """Leave nothing alive, whatever happened."""
         self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join()
         for pid in self.pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for process in processes(self._folder):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        for runner in self._runners:
+            if runner is not None:
+                runner.wait()
 
 
 def is_alive(runner: subprocess.Popen[bytes] | None) -> bool:

@@ -23,6 +23,7 @@ from scheduler_bridge.discovery import discover
 from scheduler_bridge.exceptions import JobDisabled, UnknownJob
 from scheduler_bridge.management import listing
 from scheduler_bridge.models import OPEN_STATUSES, Run, Runner, Status
+from scheduler_bridge.plain import plain
 
 NOT_ALIVE: Final = 2  # exit code of status
 POLL: Final = 0.2  # seconds
@@ -125,7 +126,7 @@ class Command(BaseCommand):
             self.stderr.write(_("waiting: %(why)s") % {"why": _("the runner is on hold") if held else gate.text})
 
     def _show_end(self, run: Run) -> None:
-        self.stdout.write(run.output, ending="")
+        self.stdout.write(plain(run.output), ending="")
         style = self.style.SUCCESS if run.status == Status.SUCCEEDED else None
         reason = f" ({run.reason})" if run.reason else ""
         self.stderr.write(f"{run.job.name}: {Status(run.status).label}{reason}", style)
