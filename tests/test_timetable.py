@@ -151,6 +151,17 @@ def test_a_look_that_failed_is_made_up_for(jobs, now, monkeypatch):
     assert [item.name for item in reader.read_changed(now).planned] == [job.name]
 
 
+def test_a_row_that_was_made_again_is_timed_anew(jobs, loop, now):
+    reader, scheduler = registry.Reader(), loop()
+    scheduler.apply(reader.read_all(now).planned, (), False)
+    job = jobs[1]
+    Job.objects.filter(pk=job.pk).delete()
+    again = Job.objects.create(name=job.name, app=job.app, command=job.command, schedule_key=job.schedule_key)
+    reading = reader.read_changed(now)
+    scheduler.apply(reading.planned, (), False, gone=reading.gone)
+    assert scheduler.get_job(job.name).kwargs["firing"].job_id == again.pk != job.pk
+
+
 def test_a_reader_that_has_read_nothing_finds_everything_changed(jobs, now):
     assert {item.name for item in registry.Reader().read_changed(now).planned} == {
         item.name for item in registry.load(now)

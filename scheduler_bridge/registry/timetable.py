@@ -115,7 +115,8 @@ def _planned(row: Job, now: datetime) -> Planned:
     return Planned(
         job_id=row.pk,
         name=row.name,
-        key=row.schedule_key,
+        # A row that was deleted and made again is another, though its schedule is the same.
+        key=f"{row.pk} {row.schedule_key}",
         trigger=trigger,
         next_run_at=next_fire(trigger, max(row.owed_since, now)) if trigger else None,
         due=due(row, trigger, now),
