@@ -15,7 +15,7 @@ from math import floor
 FAILURES = ("failed", "timed_out", "abandoned")
 OPEN = ("queued", "running")
 EXECUTED = "Executed"
-CLOCK = timedelta(milliseconds=5)  # the trace is rounded to milliseconds
+CLOCK = timedelta(microseconds=5)  # the trace is rounded to microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,16 @@ def run_now(job: str, delay: float = 0) -> int:
     return api.run_now(job, delay=timedelta(seconds=delay), force=True, requested_by="anna").pk
 
 
+def run_often(job: str, count: int) -> list[int]:
+    """Ask for so many runs at once."""
+    from django.db import transaction
+
+    from scheduler_bridge import api
+
+    with transaction.atomic():
+        return [api.run_now(job).pk for _ in range(count)]
+
+
 def hold() -> None:
     from scheduler_bridge import api
 
@@ -182,6 +192,7 @@ REQUESTS: Final[dict[str, Callable[..., Any]]] = {
         switch,
         switch_off_all,
         run_now,
+        run_often,
         hold,
         resume,
         holder,

@@ -1,0 +1,28 @@
+"""A wall clock that can be set, for the processes of the site: the monotonic one goes on, as in a real step."""
+
+import os
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+SETTING = Path(os.environ["SITE_FOLDER"], "clock")  # seconds by which the clock is wrong
+WATCHED = ("scheduler_bridge", "apscheduler.schedulers")
+
+
+class _LikeReal(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, datetime)
+
+
+class Clock(datetime, metaclass=_LikeReal):
+    @classmethod
+    def now(cls, tz=None):
+        seconds = float(SETTING.read_text()) if SETTING.exists() else 0.0
+        return datetime.now(tz) + timedelta(seconds=seconds)
+
+
+def install() -> None:
+    """Let the scheduler read this clock."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(WATCHED) and getattr(module, "datetime", None) is datetime:
+            module.datetime = Clock

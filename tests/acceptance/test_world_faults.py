@@ -1,0 +1,114 @@
+"""The world around the runner misbehaves: clocks, mail servers, deployments, people who ask for too much."""
+
+import shutil
+import time
+
+import psutil
+import pytest
+
+from tests.chaos.mail import HANGING
+from tests.chaos.plan import Specimen
+from tests.chaos.world import settled
+
+from .audit import audit
+from .stage import staged
+
+pytestmark = pytest.mark.timeout(300)
+HOUR = 3600.0
+NOTICED = 30.0  # seconds within which a step of the clock is noticed
+MANY = 10_000
+GROWTH = 32 * 1024**2  # bytes
+
+
+@pytest.fixture
+def ticking(site):
+    """A runner with a clock that can be set, and a job that runs every second."""
+    site.jobs, site.env["SITE_CLOCK"] = ("tick",), "1"
+    runner = site.start()
+    site.wait(lambda: len(site.trace()) >= 2)
+    yield site
+    assert site.stop(runner) == 0
+
+
+def set_clock(site, seconds: float) -> int:
+    """Set the clock; give how often the job had run until then."""
+    (site.folder / "clock").write_text(str(seconds))
+    return len(site.trace())
+
+
+def test_a_clock_that_jumps_forward_gives_one_late_run_that_counts_the_hour(ticking):
+    before = set_clock(ticking, HOUR)
+    ticking.wait(lambda: len(ticking.trace()) >= before + 4, NOTICED + 5)
+    counts = [count for (count,) in ticking.runs("tick", "coalesced")]
+    assert 3500 < sum(counts) < 3700
+    assert sum(count > 100 for count in counts) == 1
+    assert "the system clock was set by 3600" in ticking.log()
+
+
+def test_a_clock_that_jumps_back_neither_silences_nor_repeats_a_job(ticking):
+    before = set_clock(ticking, -HOUR)
+    ticking.wait(lambda: len(ticking.trace()) >= before + 4, NOTICED + 5)
+    due = [moment for (moment,) in ticking.runs("tick", "scheduled_for")]
+    assert len(due) == len(set(due)) >= before + 4
+    assert "the system clock was set by -3600" in ticking.log()
+
+
+@pytest.mark.parametrize("point", ["claimed", "outside"])
+def test_a_command_that_is_deleted_while_it_is_started_fails_loudly_and_harms_nobody(tmp_path_factory, point):
+    folder = tmp_path_factory.mktemp("site")
+    jobs = (Specimen(command="outside", internal=False, every=2, lasts=0.1),)
+    with staged(folder, jobs) as stage:
+        stage.see_all_run()
+        stage.stand_at(point)
+        commands = folder / "shop" / "management" / "commands"
+        (commands / "outside.py").unlink()
+        shutil.rmtree(commands / "__pycache__", ignore_errors=True)
+        stage.go_on()
+        log = stage.wait(lambda: [line for line in runner_log(stage) if " failed " in line], 20)
+        assert "shop.outside" in log[0]
+        assert (*settled(stage.world), *audit(stage.world.evidence())) == ()
+        assert stage.world.keeper.exits.keys() <= {0}
+
+
+def runner_log(stage) -> list[str]:
+    return [line for file in stage.world.folder.glob("runner?.log") for line in file.read_text().splitlines()]
+
+
+def test_a_mail_server_that_hangs_delays_no_job_and_loses_no_mail(tmp_path_factory):
+    jobs = (
+        Specimen(command="inside", internal=True, every=1, lasts=0.05),
+        Specimen(command="failing", internal=True, every=2, habit="raise"),
+    )
+    with staged(tmp_path_factory.mktemp("site"), jobs) as stage:
+        (stage.world.folder / HANGING).touch()
+        stage.see_all_run()
+        begun = time.time()
+        time.sleep(6)
+        assert len([line for line in trace(stage) if line[0] == "start" and float(line[4]) > begun]) >= 7
+        assert not (stage.world.folder / "mails").exists()
+        (stage.world.folder / HANGING).unlink()
+        assert stage.harm() == ()
+
+
+def trace(stage) -> list[list[str]]:
+    return [line.split() for line in (stage.world.folder / "trace").read_text().splitlines()]
+
+
+def test_ten_thousand_queued_runs_are_run_in_turn_and_leave_no_memory_behind(tmp_path_factory):
+    jobs = (
+        Specimen(command="inside", internal=True, every=3),
+        Specimen(command="often", internal=True),
+    )
+    with staged(tmp_path_factory.mktemp("site"), jobs) as stage:
+        world = stage.world
+        world.asked += world.client.ask("run_often", job="shop.often", count=10)
+        stage.see_all_run()
+        runner = psutil.Process(world.client.insist("holder"))
+        before = runner.memory_full_info().pss
+        asked = world.client.ask("run_often", job="shop.often", count=MANY)
+        world.asked += asked
+        stage.wait(lambda: len(trace(stage)) >= 2 * MANY, 200)
+        assert runner.memory_full_info().pss < before + GROWTH
+        assert (*settled(world), *audit(world.evidence())) == ()
+        starts = [line for line in trace(stage) if line[:2] == ["start", "shop.often"]]
+        assert len(starts) == MANY + 10
