@@ -37,6 +37,9 @@ class Sqlite:
     def stop(self) -> None:
         """There is nothing to stop."""
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
 
 class Server:
     """A server process that is started, killed and started again on its files."""
@@ -83,6 +86,11 @@ class Server:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def close(self) -> None:
+        """End it for good."""
+        self.stop()
+        self._log.close()
 
     def run(self, *words: str) -> None:
         subprocess.run(words, check=True, stdout=self._log, stderr=self._log, cwd=self.folder, **self.identity())
@@ -163,12 +171,9 @@ def engines() -> tuple[str, ...]:
 @contextlib.contextmanager
 def serving(engine: str, folder: Path) -> Iterator[Any]:
     """Start a database of this kind in this folder, and end it."""
-    server = ENGINES[engine](folder)
-    server.start()
-    try:
+    with contextlib.closing(ENGINES[engine](folder)) as server:
+        server.start()
         yield server
-    finally:
-        server.stop()
 
 
 def free_port() -> int:
