@@ -15,6 +15,8 @@ from .exceptions import ScheduleError
 
 # APScheduler turns a shorter interval into one second without a word (3.11, triggers/interval.py).
 SHORTEST_INTERVAL: Final = timedelta(seconds=1)
+# The calendar ends with the year 9999: a longer one has no next fire time that can be written down.
+LONGEST_INTERVAL: Final = timedelta(days=36525)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Interval:
             raise ScheduleError(f"expected a timedelta as interval, got: {self.every!r}")
         if self.every < SHORTEST_INTERVAL:
             raise ScheduleError(f"expected an interval of one second or more, got: {self.every}")
+        if self.every > LONGEST_INTERVAL:
+            raise ScheduleError(f"expected an interval of 100 years or less, got: {self.every}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +129,8 @@ def parse_interval_text(text: str) -> Interval:
     text = text.strip().lower()
     try:
         return Interval(_clock_span(text) or _amount_span(text))
-    except OverflowError as error:
-        raise ScheduleError(f"expected a shorter interval, got: {text!r}") from error
+    except (OverflowError, ValueError) as error:  # a number of more than 4300 digits is a ValueError
+        raise ScheduleError(f"expected a shorter interval, got: {text[:80]!r}") from error
 
 
 def _clock_span(text: str) -> timedelta | None:
@@ -207,7 +211,7 @@ def from_fingerprint(text: str) -> Schedule:
             return Interval(timedelta(seconds=value["interval"]))
         if "times" in value:
             return DailyTimes(tuple(_from_stamp(stamp) for stamp in value["times"]))
-    except (ValueError, TypeError, LookupError, OSError):
+    except (ScheduleError, ValueError, TypeError, LookupError, ArithmeticError, OSError):
         return Manual()
     return Manual()
 
