@@ -102,6 +102,25 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Put a site under strain on each database that is installed here, and audit it; ``-- --help`` says more."""
+    mariadb = ["mariadb"] if shutil.which("mysql_config") or shutil.which("mariadb_config") else []
+    install(session, "test", "postgres", *mariadb)
+    session.chdir(copied(session))
+    engines = [] if mariadb or "--engine" in session.posargs else ["--engine", "sqlite", "--engine", "postgres"]
+    session.run("python", "-m", "tests.chaos", *engines, *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Ask whether a known weakness is in what this project depends on."""
+    session.install("pip-audit>=2.9,<3")
+    requirements = Path(session.create_tmp()) / "requirements.txt"
+    requirements.write_text("\n".join(PROJECT["project"]["dependencies"]))
+    session.run("pip-audit", "--strict", "--progress-spinner", "off", "-r", str(requirements))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the style of all Python files."""
     session.install(*groups("lint"))

@@ -6,12 +6,14 @@ from random import Random
 
 import pytest
 
+from scheduler_bridge.lease import EXPIRES_AFTER
 from tests.chaos import faults
 
 from .stage import POINTS
 
 pytestmark = pytest.mark.timeout(300)
 RANDOM = Random(1)
+PAST_THE_LEASE = EXPIRES_AFTER + 2  # seconds
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
@@ -34,7 +36,7 @@ def test_a_power_cut_at_any_step_costs_nothing(stage):
 def test_a_runner_that_freezes_past_its_lease_is_replaced(stage):
     for point in ("claimed", "inside", "outside"):
         stage.stand_at(point)
-        faults.freeze(stage.world, 18)
+        faults.freeze(stage.world, PAST_THE_LEASE)
         stage.go_on()
     assert stage.harm() == ()
 
@@ -43,7 +45,7 @@ def test_a_runner_that_freezes_past_its_lease_is_replaced(stage):
 def test_a_runner_that_freezes_where_nobody_can_kill_it_ends_itself_and_starts_nothing(apart, point):
     apart.stand_at(point)
     frozen = apart.world.client.insist("holder")
-    faults.freeze(apart.world, 18)
+    faults.freeze(apart.world, PAST_THE_LEASE)
     apart.go_on()
     apart.wait(lambda: frozen not in apart.world.keeper.pids(), 10)
     assert apart.harm() == ()
