@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -162,9 +163,13 @@ ENGINES: Final = {"sqlite": Sqlite, "postgres": Postgres, "mariadb": MariaDB}
 
 
 def engines() -> tuple[str, ...]:
-    """Give the databases whose programs are installed here."""
+    """Give the databases whose programs and drivers are installed here."""
     has_mariadb = bool(shutil.which("mariadb-install-db") and shutil.which("mariadbd", path=PATH))
-    found = {"sqlite": True, "postgres": bool(POSTGRES), "mariadb": has_mariadb}
+    found = {
+        "sqlite": True,
+        "postgres": bool(POSTGRES and find_spec("psycopg")),
+        "mariadb": bool(has_mariadb and find_spec("MySQLdb")),
+    }
     return tuple(name for name, is_here in found.items() if is_here)
 
 
