@@ -129,6 +129,8 @@ def parse_interval_text(text: str) -> Interval:
     text = text.strip().lower()
     try:
         return Interval(_clock_span(text) or _amount_span(text))
+    except ScheduleError:
+        raise
     except (OverflowError, ValueError) as error:  # a number of more than 4300 digits is a ValueError
         raise ScheduleError(f"expected a shorter interval, got: {text[:80]!r}") from error
 

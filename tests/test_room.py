@@ -1,11 +1,11 @@
 import os
+from dataclasses import replace
 
 import pytest
-from django.db import connection
 
 from scheduler_bridge.execution import in_process, room
 from scheduler_bridge.execution.output import Capture
-from scheduler_bridge.models import Runner, Status
+from scheduler_bridge.models import Status
 
 
 def spoil(what: str) -> tuple[str, ...]:
@@ -42,17 +42,6 @@ def test_what_a_job_leaves_is_put_back_and_named(what, word):
         assert room._same(item.look(), value), item.name
 
 
-@pytest.mark.parametrize("what", ["autocommit", "atomic", "broken", "wrapper"])
-def test_a_connection_that_was_left_dirty_is_healed_and_named(transactional_db, what):
-    Runner.objects.get_or_create(pk=Runner.ROW)
-    if connection.vendor == "sqlite" and what == "broken":
-        pytest.skip("closing the raw connection would drop the database in memory")
-    assert [text for text in spoil(what) if "database default" in text]
-    assert Runner.objects.update(host="written") == 1
-    assert connection.get_autocommit()
-    assert Runner.objects.get().host == "written"
-
-
 def test_a_clean_room_is_left_as_it_is(db):
     assert room.restore(room.snapshot()) == ()
 
@@ -61,5 +50,5 @@ def test_a_forked_copy_that_comes_back_is_ended(monkeypatch):
     codes = []
     monkeypatch.setattr(os, "_exit", codes.append)
     before = room.snapshot()
-    room.restore(room.Room(pid=-1, values=before.values, atomic=before.atomic, threads=before.threads))
+    room.restore(replace(before, pid=-1))
     assert codes == [0]

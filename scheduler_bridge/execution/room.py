@@ -14,10 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import connections
 from django.utils import timezone, translation
 
-from ..connection import drop
+from .session import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Room:
 
     pid: int
     values: tuple[Any, ...]
-    atomic: frozenset[str]  # aliases that were inside a transaction already
+    sessions: Sessions
     threads: frozenset[int | None]
 
 
@@ -138,7 +137,7 @@ def snapshot() -> Room:
     return Room(
         pid=os.getpid(),
         values=tuple(item.look() for item in ITEMS),
-        atomic=frozenset(one.alias for one in connections.all(initialized_only=True) if one.in_atomic_block),
+        sessions=Sessions.watched(),
         threads=frozenset(thread.ident for thread in threading.enumerate()),
     )
 
@@ -150,7 +149,7 @@ def restore(room: Room) -> tuple[str, ...]:
     """
     if os.getpid() != room.pid:
         os._exit(0)
-    found = [text for connection in connections.all(initialized_only=True) for text in _heal(connection, room)]
+    found = room.sessions.heal()
     for item, before in zip(ITEMS, room.values, strict=True):
         found += _put_back(item, before)
     left = [thread.name for thread in threading.enumerate() if thread.ident not in room.threads]
@@ -174,60 +173,3 @@ def _same(after: Any, before: Any) -> bool:
     if isinstance(before, decimal.Context) and isinstance(after, decimal.Context):
         return (after.prec, after.rounding, after.traps) == (before.prec, before.rounding, before.traps)
     return bool(after == before)
-
-
-def _heal(connection: Any, room: Room) -> list[str]:
-    """Close a connection that is not clean; a new one is opened when it is next needed."""
-    if connection.alias in room.atomic or connection.connection is None:
-        return []
-    found = _dirt(connection)
-    if found:
-        _renew(connection)
-    return [f"database {connection.alias}: {text}" for text in found]
-
-
-def _renew(connection: Any) -> None:
-    """Close a connection whatever state it is in; inside a block Django would only mark it as closed."""
-    connection.execute_wrappers.clear()
-    connection.run_on_commit = []
-    connection.in_atomic_block = False
-    connection.savepoint_ids = []
-    connection.atomic_blocks = []
-    connection.needs_rollback = False
-    connection.closed_in_transaction = False
-    drop(connection.alias)
-    if connection.connection is not None:  # SQLite in memory: to close it would be to lose it
-        connection.connection.rollback()
-        connection.set_autocommit(True)
-
-
-def _dirt(connection: Any) -> list[str]:
-    found = []
-    if connection.in_atomic_block:
-        found.append("a transaction was left open and is rolled back")
-    elif not connection.autocommit:
-        found.append("autocommit was left off, what was not committed is rolled back")
-    elif _is_in_transaction(connection):
-        found.append("a transaction of the driver was left open and is rolled back")
-    if connection.execute_wrappers:
-        found.append("execute wrappers were left behind and are removed")
-    if not found and not _is_usable(connection):
-        found.append("the connection was left unusable and is replaced")
-    return found
-
-
-def _is_usable(connection: Any) -> bool:
-    """Ask the driver rather than the server where it knows; one that the server closed meanwhile fails at the close of
-    the run, which is then written on a new one."""
-    if connection.vendor == "postgresql":
-        return not (connection.connection.closed or connection.connection.broken)
-    return bool(connection.is_usable())
-
-
-def _is_in_transaction(connection: Any) -> bool:
-    raw = connection.connection
-    if connection.vendor == "sqlite":
-        return bool(raw.in_transaction)
-    info = getattr(raw, "info", None)
-    status = getattr(info, "transaction_status", 0)
-    return connection.vendor == "postgresql" and int(status) != 0

@@ -69,7 +69,7 @@ class Stage:
 def staged(folder: Path, jobs: Sequence[Specimen] = JOBS) -> Iterator[Stage]:
     """Set up the site with two runners."""
     for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # a database server that gave up root reaches its own folder in it
+        parent.chmod(parent.stat().st_mode | 0o055)  # a database server that gave up root reaches its own folder in it
     with suffering(folder, ENGINE, os.environ.get("SITE_SPAWN", "auto"), jobs, 4) as world:
         world.keeper.start()
         yield Stage(world)

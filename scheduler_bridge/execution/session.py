@@ -1,0 +1,114 @@
+"""What a job leaves behind on the database connections of its thread: noticed, named, and not left to the next one."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import connections
+
+from ..connection import IMPATIENT, WATCHFUL, drop
+
+# Statements that change the session for good; those that end with the transaction are left out.
+_STEERS: Final = re.compile(
+    r"\s*(?:SET(?!\s+(?:LOCAL|CONSTRAINTS|TRANSACTION)\b)|RESET|LOCK|LISTEN|PREPARE|DECLARE|PRAGMA|ATTACH|DETACH|USE|LOAD"
+    r"|DISCARD|CREATE\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP)|.*\b(?:set_config|pg_\w*advisory\w*|GET_LOCK)\s*\(",
+    re.IGNORECASE | re.DOTALL,
+)
+# What Django and we say ourselves to each new connection.
+_GREETINGS: Final = (
+    *WATCHFUL.values(),
+    *IMPATIENT.values(),
+    "SET SQL_AUTO_IS_NULL",
+    "SET SESSION TRANSACTION ISOLATION",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The connections of this thread as they were before a job, and what it does to their sessions."""
+
+    atomic: frozenset[str]  # aliases that were inside a transaction already
+    steered: dict[str, str] = field(default_factory=dict)  # alias: the first statement that changed its session
+
+    @classmethod
+    def watched(cls) -> "Sessions":
+        """Watch every connection from now on, until they are healed."""
+        used = connections.all(initialized_only=True)
+        sessions = cls(frozenset(connection.alias for connection in used if connection.in_atomic_block))
+        for connection in connections.all():
+            connection.execute_wrappers.append(sessions.look)
+        return sessions
+
+    def look(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+        """Pass a statement on, and note one that changes the session."""
+        text = sql if isinstance(sql, str) else repr(sql)
+        if _STEERS.match(text) and not text.startswith(_GREETINGS):
+            self.steered.setdefault(context["connection"].alias, " ".join(text.split())[:80])
+        return execute(sql, params, many, context)
+
+    def heal(self) -> list[str]:
+        """Close each connection that is not clean, and say why; a new one is opened when it is next needed."""
+        found = []
+        for connection in connections.all(initialized_only=True):
+            if self.look in connection.execute_wrappers:
+                connection.execute_wrappers.remove(self.look)
+            found += self._heal(connection)
+        return found
+
+    def _heal(self, connection: Any) -> list[str]:
+        if connection.alias in self.atomic or connection.connection is None:
+            return []
+        found = _dirt(connection)
+        if connection.alias in self.steered:
+            found.append(f"the session was changed ({self.steered[connection.alias]}) and is replaced")
+        if found:
+            _renew(connection)
+        return [f"database {connection.alias}: {text}" for text in found]
+
+
+def _renew(connection: Any) -> None:
+    """Close a connection whatever state it is in; inside a block Django would only mark it as closed."""
+    connection.execute_wrappers.clear()
+    connection.run_on_commit = []
+    connection.in_atomic_block = False
+    connection.savepoint_ids = []
+    connection.atomic_blocks = []
+    connection.needs_rollback = False
+    connection.closed_in_transaction = False
+    drop(connection.alias)
+    if connection.connection is not None:  # SQLite in memory: to close it would be to lose it
+        connection.connection.rollback()
+        connection.set_autocommit(True)
+
+
+def _dirt(connection: Any) -> list[str]:
+    found = []
+    if connection.in_atomic_block:
+        found.append("a transaction was left open and is rolled back")
+    elif not connection.autocommit:
+        found.append("autocommit was left off, what was not committed is rolled back")
+    elif _is_in_transaction(connection):
+        found.append("a transaction of the driver was left open and is rolled back")
+    if connection.execute_wrappers:
+        found.append("execute wrappers were left behind and are removed")
+    if not found and not _is_usable(connection):
+        found.append("the connection was left unusable and is replaced")
+    return found
+
+
+def _is_usable(connection: Any) -> bool:
+    """Ask the driver rather than the server where it knows; one that the server closed meanwhile fails at the close of
+    the run, which is then written on a new one."""
+    if connection.vendor == "postgresql":
+        return not (connection.connection.closed or connection.connection.broken)
+    return bool(connection.is_usable())
+
+
+def _is_in_transaction(connection: Any) -> bool:
+    raw = connection.connection
+    if connection.vendor == "sqlite":
+        return bool(raw.in_transaction)
+    info = getattr(raw, "info", None)
+    status = getattr(info, "transaction_status", 0)
+    return connection.vendor == "postgresql" and int(status) != 0

@@ -1,0 +1,84 @@
+import pytest
+from django.db import connection, connections
+
+from scheduler_bridge.execution import in_process, room
+from scheduler_bridge.execution.output import Capture
+from scheduler_bridge.execution.session import Sessions
+from scheduler_bridge.models import Runner
+
+from .test_room import spoil
+
+
+@pytest.mark.parametrize("what", ["autocommit", "atomic", "broken", "wrapper"])
+def test_a_connection_that_was_left_dirty_is_healed_and_named(transactional_db, what):
+    Runner.objects.get_or_create(pk=Runner.ROW)
+    if connection.vendor == "sqlite" and what == "broken":
+        pytest.skip("closing the raw connection would drop the database in memory")
+    assert [text for text in spoil(what) if "database default" in text]
+    assert Runner.objects.update(host="written") == 1
+    assert connection.get_autocommit()
+    assert Runner.objects.get().host == "written"
+
+
+STATEMENTS = {
+    "sqlite": ("PRAGMA recursive_triggers = ON", "create temp table if not exists aside (id int)"),
+    "postgresql": (
+        "SET search_path TO nowhere",
+        " set\n statement_timeout = 1",
+        "SELECT set_config('search_path', 'nowhere', false)",
+        "SELECT pg_advisory_lock(7)",
+        "CREATE TEMP TABLE aside (id int)",
+        "LISTEN anything",
+    ),
+    "mysql": (
+        "SET SESSION sql_mode = ''",
+        "USE information_schema",
+        "SELECT GET_LOCK('aside', 1)",
+        "LOCK TABLES scheduler_bridge_run READ",
+    ),
+}
+PLAIN = (
+    "SELECT 1",
+    "UPDATE scheduler_bridge_runner SET revision = revision",
+    "SET LOCAL x = 1",
+    "SET CONSTRAINTS ALL DEFERRED",
+)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_session_that_was_changed_is_replaced_and_named(transactional_db, number):
+    Runner.objects.get_or_create(pk=Runner.ROW)
+    statements = STATEMENTS[connection.vendor]
+    statement = statements[number % len(statements)]
+    sessions = Sessions.watched()
+    raw = connection.connection
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    text = sessions.heal()[-1]
+    assert text.startswith("database default: the session was changed (")
+    assert connection.vendor == "sqlite" or connection.connection is not raw
+    assert Runner.objects.update(host="written") == 1
+
+
+@pytest.mark.parametrize("statement", PLAIN)
+def test_a_statement_that_ends_with_its_transaction_is_left_alone(db, statement):
+    sessions = Sessions.watched()
+    context = {"connection": connection}
+    assert sessions.look(lambda *words: words[0], statement, None, False, context) == statement
+    assert sessions.steered == {}
+    sessions.heal()
+
+
+def test_nothing_is_watched_any_more_afterwards(db):
+    before = {one.alias: list(one.execute_wrappers) for one in connections.all()}
+    room.restore(room.snapshot())
+    assert {one.alias: list(one.execute_wrappers) for one in connections.all()} == before
+
+
+def test_a_connection_that_a_job_opens_is_no_change(transactional_db):
+    if connection.vendor != "sqlite":
+        connection.close()
+    before = room.snapshot()
+    in_process.run("specimen", "tests.demo", (), Capture(1000))
+    assert Runner.objects.count() >= 0
+    assert room.restore(before) == ()
