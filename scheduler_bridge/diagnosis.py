@@ -66,10 +66,10 @@ def runner_gate(holder: Holder | None, now: datetime) -> Gate:
     if holder.loop_at is not None and now - holder.loop_at > STALLED_AFTER:
         text = _("the loop of the runner stalls: %(host)s process %(pid)s, last turn at %(turn)s")
         return Gate(name="runner", passed=False, text=text % {**values, "turn": clock(holder.loop_at)})
-    text = _("alive: %(host)s process %(pid)s since %(since)s") % values
-    if holder.loop_at is not None:
-        text += _(", last turn of the loop at %(turn)s") % {"turn": clock(holder.loop_at)}
-    return Gate(name="runner", passed=True, text=text)
+    if holder.loop_at is None:
+        return Gate(name="runner", passed=True, text=_("alive: %(host)s process %(pid)s since %(since)s") % values)
+    text = _("alive: %(host)s process %(pid)s since %(since)s, last turn of the loop at %(turn)s")
+    return Gate(name="runner", passed=True, text=text % {**values, "turn": clock(holder.loop_at)})
 
 
 def clock(moment: datetime) -> str:

@@ -42,6 +42,10 @@ PLAIN = (
     "UPDATE scheduler_bridge_runner SET revision = revision",
     "SET LOCAL x = 1",
     "SET CONSTRAINTS ALL DEFERRED",
+    "LOCK TABLE scheduler_bridge_run",
+    "SELECT pg_advisory_xact_lock(7)",
+    "PRAGMA table_info(scheduler_bridge_run)",
+    "LOAD DATA INFILE 'x' INTO TABLE y",
 )
 
 

@@ -11,10 +11,11 @@ from ..connection import IMPATIENT, WATCHFUL, drop
 
 # Statements that change the session for good; those that end with the transaction are left out.
 _STEERS: Final = re.compile(
-    r"\s*(?:SET(?!\s+(?:LOCAL|CONSTRAINTS|TRANSACTION)\b)|RESET|LOCK|LISTEN|PREPARE|DECLARE|PRAGMA|ATTACH|DETACH|USE|LOAD"
-    r"|DISCARD|CREATE\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP)|.*\b(?:set_config|pg_\w*advisory\w*|GET_LOCK)\s*\(",
-    re.IGNORECASE | re.DOTALL,
+    r"\s*(?:SET(?!\s+(?:LOCAL|CONSTRAINTS|TRANSACTION)\b)|RESET|DISCARD|LISTEN|PREPARE|LOCK\s+TABLES|PRAGMA[^;(]*="
+    r"|ATTACH|DETACH|USE|LOAD\s+'|CREATE\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP)",
+    re.IGNORECASE,
 )
+_STEERING_CALLS: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "get_lock")
 # What Django and we say ourselves to each new connection.
 _GREETINGS: Final = (
     *WATCHFUL.values(),
@@ -42,8 +43,8 @@ class Sessions:
 
     def look(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         """Pass a statement on, and note one that changes the session."""
-        text = sql if isinstance(sql, str) else repr(sql)
-        if _STEERS.match(text) and not text.startswith(_GREETINGS):
+        text = str(sql.as_string(None)) if hasattr(sql, "as_string") else str(sql)  # psycopg's composed statements
+        if _steers(text):
             self.steered.setdefault(context["connection"].alias, " ".join(text.split())[:80])
         return execute(sql, params, many, context)
 
@@ -65,6 +66,13 @@ class Sessions:
         if found:
             _renew(connection)
         return [f"database {connection.alias}: {text}" for text in found]
+
+
+def _steers(text: str) -> bool:
+    if text.startswith(_GREETINGS):
+        return False
+    lower = text.lower()
+    return bool(_STEERS.match(text)) or any(call in lower for call in _STEERING_CALLS)
 
 
 def _renew(connection: Any) -> None:

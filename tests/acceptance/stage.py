@@ -21,8 +21,9 @@ JOBS = (
     Specimen(command="first", internal=True, every=5, lasts=0.1, followers=("shop.second",)),
     Specimen(command="second", internal=False, lasts=0.2),
 )
-# From the question whether to run to the record of the end; "inside" and "outside" are in the job itself.
-POINTS = ("asking", "admitted", "claimed", "inside", "outside", "executed", "closed")
+# From the question whether to run to the record of the end; "inside" and "outside" are in the job itself, and the
+# last one is in the middle of a chain.
+POINTS = ("asking", "admitted", "claimed", "inside", "outside", "executed", "closed", "closed shop.first")
 
 
 @dataclass

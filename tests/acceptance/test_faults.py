@@ -1,5 +1,6 @@
 """What the promises are worth: something is done to the runner at each step of a run, and the audit finds no harm."""
 
+import os
 import signal
 import time
 from random import Random
@@ -13,6 +14,7 @@ from .stage import POINTS
 
 pytestmark = pytest.mark.timeout(300)
 RANDOM = Random(1)
+PAIRS = int(os.environ.get("SITE_PAIRS", "5"))
 PAST_THE_LEASE = EXPIRES_AFTER + 2  # seconds
 
 
@@ -53,7 +55,7 @@ def test_a_runner_that_freezes_where_nobody_can_kill_it_ends_itself_and_starts_n
 
 
 def test_two_runners_that_start_at_one_instant_do_nothing_twice(stage):
-    for _ in range(5):
+    for _ in range(PAIRS):
         faults.kill_both(stage.world, RANDOM)
         stage.wait(lambda: len(stage.world.keeper.pids()) == 2, 20)
         time.sleep(2)

@@ -8,16 +8,16 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
-WANTED: Final = "stop-at"  # the file that names the point
+WANTED: Final = "stop-at"  # the file that names the point, or the point and the job
 REACHED: Final = "reached"  # what it is called while a process stands there
 PATIENCE: Final = 60.0  # seconds after which a process goes on by itself
 
 
-def reach(point: str) -> None:
+def reach(point: str, job: str = "") -> None:
     """Stand still here if somebody wants it, until told to go on."""
     folder = Path(os.environ["SITE_FOLDER"])
     with suppress(FileNotFoundError):
-        if (folder / WANTED).read_text() == point:
+        if (folder / WANTED).read_text() in {point, f"{point} {job}"}:
             (folder / WANTED).rename(folder / REACHED)  # which only one process can
             deadline = time.monotonic() + PATIENCE
             while (folder / REACHED).exists() and time.monotonic() < deadline:
@@ -30,16 +30,16 @@ def install() -> None:
 
     if os.environ.get("SITE_APART"):
         lease.machine = lambda: f"the machine of {os.getpid()}"
-    history.claim = around(history.claim, "admitted", "claimed")
-    history.close = around(history.close, "executed", "closed")
+    history.claim = around(history.claim, lambda firing: firing.name, "admitted", "claimed")
+    history.close = around(history.close, lambda run: run.job.name, "executed", "closed")
 
 
-def around(step: Callable[..., Any], before: str, after: str) -> Callable[..., Any]:
+def around(step: Callable[..., Any], job: Callable[[Any], str], before: str, after: str) -> Callable[..., Any]:
     @wraps(step)
-    def stepped(*values: Any, **options: Any) -> Any:
-        reach(before)
-        result = step(*values, **options)
-        reach(after)
+    def stepped(subject: Any, *values: Any, **options: Any) -> Any:
+        reach(before, job(subject))
+        result = step(subject, *values, **options)
+        reach(after, job(subject))
         return result
 
     return stepped
