@@ -1,3 +1,5 @@
+import importlib
+
 import pytest
 from django.db import connection, connections
 
@@ -86,3 +88,13 @@ def test_a_connection_that_a_job_opens_is_no_change(transactional_db):
     in_process.run("specimen", "tests.demo", (), Capture(1000))
     assert Runner.objects.count() >= 0
     assert room.restore(before) == ()
+
+
+def test_a_composed_statement_is_read_too(db):
+    if connection.vendor != "postgresql":
+        pytest.skip("only psycopg composes statements")
+    sessions = Sessions.watched()
+    composed = importlib.import_module("psycopg.sql").SQL("SET search_path TO nowhere")
+    sessions.look(lambda *words: None, composed, None, False, {"connection": connection})
+    assert sessions.steered
+    sessions.heal()
