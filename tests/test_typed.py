@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scheduler_bridge import checks, conf, registry, schedules
 from scheduler_bridge.admin.job_form import JobForm
-from scheduler_bridge.definition import args_problems, define
+from scheduler_bridge.definition import ATTRIBUTES, args_problems, define
 from scheduler_bridge.exceptions import ConfigurationError
 from scheduler_bridge.execution import in_process
 from scheduler_bridge.execution.output import Capture
@@ -125,19 +125,6 @@ def test_settings_are_read_or_refused_with_words(settings, given_values):
     with suppress(ConfigurationError):
         conf.load()
     assert all(message.msg for message in checks.check_settings())
-
-
-ATTRIBUTES = (
-    "scheduled_interval",
-    "scheduled_times",
-    "internal",
-    "timeout",
-    "trigger_next_jobs",
-    "trigger_next_on_failure",
-    "default_notify_on_success",
-    "args",
-    "should_run",
-)
 
 
 @often

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler_bridge import deployment
-from scheduler_bridge.models import Cause, Job, Run, Runner, Status
+from scheduler_bridge import deployment, lease
+from scheduler_bridge.models import Cause, Job, Report, Run, Runner, Status
 
 from .conftest import counts, sees, sees_no
 
@@ -47,6 +47,22 @@ def test_the_list_shows_jobs_and_the_runner(page, live_server):
     open_list(page, live_server)
     sees(page, ".sb-bar", "no runner is alive")
     sees(page, "#result_list", "every 30 minutes")
+    assert page.problems == []
+
+
+def test_mails_that_are_not_sent_are_seen_and_lead_to_their_runs(page, live_server, shoot):
+    failed = Run.objects.filter(status=Status.FAILED)
+    failed.update(report=Report.DUE, report_tries=3, report_at=datetime.now(UTC) + timedelta(minutes=4))
+    lease.acquire(lease.Identity.mine(), None, datetime.now(UTC))
+    Runner.objects.update(loop_at=datetime.now(UTC))
+    open_list(page, live_server)
+    sees(page, ".sb-bar", "last turn of the loop at")
+    shoot("unsent-jobs")
+    page.click("text=1 mail is not sent")
+    counts(page, "#result_list tbody tr", 1)
+    page.click("#result_list th a")
+    sees(page, ".field-mail", "not sent yet, refused 3 times, tried again at")
+    shoot("unsent-run")
     assert page.problems == []
 
 
