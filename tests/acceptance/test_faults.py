@@ -47,8 +47,10 @@ def test_a_runner_that_freezes_past_its_lease_is_replaced(stage):
 def test_a_runner_that_freezes_where_nobody_can_kill_it_ends_itself_and_starts_nothing(apart, point):
     apart.stand_at(point)
     frozen = apart.world.client.insist("holder")
-    faults.freeze(apart.world, PAST_THE_LEASE)
+    os.kill(frozen, signal.SIGSTOP)
+    time.sleep(PAST_THE_LEASE)
     apart.go_on()
+    os.kill(frozen, signal.SIGCONT)
     apart.wait(lambda: frozen not in apart.world.keeper.pids(), 10)
     assert apart.harm() == ()
     assert apart.world.keeper.exits[70] == 1
