@@ -53,12 +53,17 @@ class Stage:
     def see_all_run(self) -> None:
         """Wait until each job has begun once more."""
         begun = time.time()
-        self.wait(lambda: {job.name for job in self.world.jobs} <= self._begun(begun), 60)
+        self.wait(lambda: {job.name for job in self.world.jobs} <= self.begun(begun), 60)
 
-    def _begun(self, since: float) -> set[str]:
+    def begun(self, since: float) -> set[str]:
+        """Give the jobs that began at this moment or later."""
         trace = self.world.folder / "trace"
         lines = [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
         return {job for word, job, _, _, at in lines if word == "start" and float(at) >= since}
+
+    def log(self) -> str:
+        """Give what the runners said."""
+        return "".join(file.read_text() for file in self.world.folder.glob("runner?.log"))
 
     def harm(self) -> tuple[str, ...]:
         """Let everything run once more, come to rest, and be audited."""
