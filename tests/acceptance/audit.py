@@ -6,87 +6,32 @@ from the account of everybody who changed it.
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import floor
 
+from .evidence import Change, Evidence, Mark, Row
+
 FAILURES = ("failed", "timed_out", "abandoned")
 OPEN = ("queued", "running")
 EXECUTED = "Executed"
+# Until a runner has heard of a change, the rule before it may still give a fire time: a second where it is asked for,
+# some more after an outage.
+HEARD = timedelta(seconds=5)
 CLOCK = timedelta(microseconds=5)  # the trace is rounded to microseconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """When a job is to run: at an interval, at these moments, or, without both, by itself never."""
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The fire times of an interval: one of them, and the step to the others."""
 
-    every: timedelta | None = None
-    at: tuple[datetime, ...] = ()
+    known: datetime
+    every: timedelta
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A rule that began to hold at some moment between these two."""
-
-    job: str
-    asked: datetime
-    done: datetime
-    rule: Rule
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row of the history."""
-
-    id: int
-    job: str
-    status: str
-    cause: str
-    parent: int | None
-    scheduled_for: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    coalesced: int
-    marker: str
-    report: str
-    is_postponed: bool  # its mail was refused and is to be tried again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """One line that a job wrote down itself: start, beat or end."""
-
-    word: str
-    job: str
-    token: str  # one for each execution
-    marker: str  # of the run, where the job's process carries it
-    moment: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """One row of the ledger."""
-
-    job: str
-    fire_time: datetime
-    status: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """All that is known about a window of time, after which nothing is scheduled any more."""
-
-    changes: tuple[Change, ...]
-    rows: tuple[Row, ...]
-    marks: tuple[Mark, ...]
-    ledger: tuple[Execution, ...]
-    transitions: tuple[tuple[int, str, str], ...]  # run, status before, status after; noted by the database
-    mailed: tuple[int, ...]  # the runs that mails were sent about
-    asked: tuple[int, ...]  # the runs that somebody was told are queued
-    followers: Mapping[str, tuple[str, ...]]
-    processes: tuple[str, ...] = ()  # what is left
+    def has(self, moment: datetime) -> bool:
+        return (moment - self.known) % self.every == timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +64,11 @@ def coverage(evidence: Evidence) -> Iterator[str]:
 def covered(job: str, changes: Sequence[Change], rows: Sequence[Row]) -> Iterator[str]:
     certain: list[datetime] = []
     possible: list[datetime] = []  # due while the rule was changed: by the old one, by the new one, or not at all
+    grid: Grid | None = None
     for change, following in pairwise(changes):
-        yield from silent(change, following, rows)
-        for moment in moments(change, following, rows):
+        grid = found_grid(change, following, rows, grid)
+        yield from silent(change, following, grid)
+        for moment in moments(change, following, grid):
             is_certain = change.done < moment <= following.asked
             (certain if is_certain else possible).append(moment)
     certain.sort()
@@ -142,30 +89,34 @@ def covered(job: str, changes: Sequence[Change], rows: Sequence[Row]) -> Iterato
         yield f"{job}: {total} fire times are covered, expected {len(certain)} to {len(certain) + len(possible)}"
 
 
-def silent(change: Change, following: Change, rows: Sequence[Row]) -> Iterator[str]:
+def silent(change: Change, following: Change, grid: Grid | None) -> Iterator[str]:
     """Find a rule of which nothing was seen though it held for longer than its interval."""
     every = change.rule.every
-    if every and following.asked - change.done > every and phase(change, following, rows) is None:
+    if every and following.asked - change.done > every and grid is None:
         yield f"{change.job}: no run between {change.done} and {following.asked}, expected one every {every}"
 
 
-def moments(change: Change, following: Change, rows: Sequence[Row]) -> list[datetime]:
-    """Give the fire times of a rule from when it may have begun to hold until when it may have ended."""
-    every = change.rule.every
-    if every is None:
-        return [moment for moment in change.rule.at if change.asked < moment <= following.done]
-    known = phase(change, following, rows)
-    if known is None:
+def moments(change: Change, following: Change, grid: Grid | None) -> list[datetime]:
+    """Give the fire times of a rule from when it may have begun to hold until everybody knows that it does not."""
+    end = following.done + HEARD
+    if change.rule.every is None:
+        return [moment for moment in change.rule.at if change.asked < moment <= end]
+    if grid is None:
         return []
-    first = known - floor((known - change.asked) / every) * every
-    first += every if first <= change.asked else timedelta(0)
-    return [first + number * every for number in range(max(0, floor((following.done - first) / every) + 1))]
+    first = grid.known - floor((grid.known - change.asked) / grid.every) * grid.every
+    first += grid.every if first <= change.asked else timedelta(0)
+    return [first + number * grid.every for number in range(max(0, floor((end - first) / grid.every) + 1))]
 
 
-def phase(change: Change, following: Change, rows: Sequence[Row]) -> datetime | None:
-    """Give one fire time of this rule: its grid hangs on the last one of the rule before it."""
-    found = (row.scheduled_for for row in rows if change.done < row.scheduled_for <= following.asked)
-    return next(found, None)
+def found_grid(change: Change, following: Change, rows: Sequence[Row], before: Grid | None) -> Grid | None:
+    """Find one fire time of this rule, not of the one before it: its grid hangs on the last one of that."""
+    if change.rule.every is None:
+        return None
+    for row in rows:
+        is_old = before and before.has(row.scheduled_for) and row.scheduled_for <= change.done + HEARD
+        if change.done < row.scheduled_for <= following.asked and not is_old:
+            return Grid(row.scheduled_for, change.rule.every)
+    return None
 
 
 def open_rows(evidence: Evidence) -> Iterator[str]:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from .audit import Change, Evidence, Execution, Mark, Row, Rule, audit
+from .audit import audit
+from .evidence import Change, Evidence, Execution, Mark, Row, Rule
 
 BEGIN = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ORDERS, FIRST, SECOND = "shop.orders", "shop.first", "shop.second"
@@ -124,6 +125,16 @@ def test_a_rule_that_changes_has_a_grid_of_its_own(good):
     changed = replace(without_row(changed, 4), changes=changes)
     assert "coverage" not in broken(changed)
     assert "coverage" in broken(with_row(changed, 3, coalesced=1))
+
+
+@pytest.mark.parametrize(("asked", "is_in_time"), [(38, True), (33, False)])
+def test_a_fire_time_of_the_rule_before_is_let_pass_for_a_moment_only(good, asked, is_in_time):
+    slower = Rule(every=timedelta(seconds=14))
+    change = Change(job=ORDERS, asked=at(asked), done=at(asked + 0.5), rule=slower)
+    changed = with_row(without_row(good, 4), 3, coalesced=0)  # it runs at 40 by the rule before
+    rows = (*changed.rows, row(7, 44), row(8, 58))  # and from 30 on by this one
+    changed = replace(changed, changes=(good.changes[0], change, good.changes[1]), rows=rows)
+    assert ("coverage" not in broken(changed)) == is_in_time
 
 
 def test_times_of_day_are_known_one_by_one(good):

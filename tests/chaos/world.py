@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from tests.acceptance.audit import Change, Evidence, Execution, Mark, Row, Rule
+from tests.acceptance.evidence import Change, Evidence, Execution, Mark, Row, Rule
 
 from . import servers
 from .generator import fire_times, write_site
