@@ -67,7 +67,7 @@ BIDI = "\u202e"
     [
         ("\x1b]0;title\x07\x1b[2J\x1b[1;31mred\x1b[0m", "red</pre>"),
         ("\x1b]8;;javascript:alert(1)\x1b\\click\x1b]8;;\x1b\\", ">click</pre>"),
-        ("a\x00b\x07c\x9b31md\x7f", "abc31md</pre>"),
+        ("a\x01b\x07c\x9b31md\x7f", "abc31md</pre>"),
         ("</pre><img src=x onerror=alert(1)>", "&lt;/pre&gt;&lt;img src=x onerror=alert(1)&gt;</pre>"),
         ("\x1b" * 1000 + "[" * 1000, "[</pre>"),
         (f"user {BIDI}gpj.exe", "user gpj.exe</pre>"),

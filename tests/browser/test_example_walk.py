@@ -61,7 +61,7 @@ def test_real_jobs_run_fail_hang_and_are_skipped(visit, window, shoot):
     window.click("tr:has-text('failing_stock_check') th a")
     sees(window, ".sb-output", "the warehouse does not answer")
     visit("run/")
-    window.click("tr:has-text('import_orders') th a")
+    window.click("tr:has-text('import_orders'):has-text('succeeded') th a")
     sees(window, ".field-followed_by", "shop.match_payments")
     shoot("run")
     visit("job/")

@@ -71,6 +71,7 @@ class Server:
             stderr=self._log,
             stdin=subprocess.DEVNULL,
             cwd=self.folder,
+            env=self.environment(),
             start_new_session=True,
             **self.identity(),
         )
@@ -94,7 +95,19 @@ class Server:
         self._log.close()
 
     def run(self, *words: str) -> None:
-        subprocess.run(words, check=True, stdout=self._log, stderr=self._log, cwd=self.folder, **self.identity())
+        subprocess.run(
+            words,
+            check=True,
+            stdout=self._log,
+            stderr=self._log,
+            cwd=self.folder,
+            env=self.environment(),
+            **self.identity(),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Give it a folder for temporary files that it may write to."""
+        return {**os.environ, "TMPDIR": str(self.folder)}
 
     def identity(self) -> dict[str, Any]:
         """Give up root: these servers refuse to run as it."""
