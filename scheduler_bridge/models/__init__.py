@@ -1,0 +1,23 @@
+"""The rows and the questions asked of them."""
+
+from .fields import InstantField, MomentField, NarrowIndex, utc_now
+from .job import Job
+from .run import FAILURES, OPEN_STATUSES, Cause, Report, Run, Status
+from .runner import Deployment, Runner, Standby
+
+__all__ = [
+    "FAILURES",
+    "OPEN_STATUSES",
+    "Cause",
+    "Deployment",
+    "InstantField",
+    "Job",
+    "MomentField",
+    "NarrowIndex",
+    "Report",
+    "Run",
+    "Runner",
+    "Standby",
+    "Status",
+    "utc_now",
+]
