@@ -5,7 +5,7 @@ import unicodedata
 from typing import Final
 
 # The sequences of ECMA-48: CSI, OSC with its text, and the short ones.
-_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 # Explicit directions of Unicode's bidirectional algorithm, by which a text can look like another.
 _DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -15,7 +15,7 @@ def plain(text: str) -> str:
 
     Half a surrogate pair, as in names of files that are no UTF-8, becomes an escape: no database takes it.
     """
-    text = _ESCAPES.sub("", text).replace("\r\n", "\n").encode("utf-8", "backslashreplace").decode()
+    text = ESCAPES.sub("", text).replace("\r\n", "\n").encode("utf-8", "backslashreplace").decode()
     return "".join(letter for letter in text if letter in "\n\t" or not _is_harmful(letter))
 
 

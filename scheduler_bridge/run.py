@@ -5,20 +5,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
-from . import chain, conf, connection, discovery, history, lease
+from . import chain, conf, connection, discovery, history
 from .exceptions import SkipRun
 from .execution import child_process, in_process, room
 from .execution.child_process import ChildSpec, StopRequest
 from .execution.outcome import Outcome
 from .execution.output import Capture
 from .execution.spawner import Spawner
+from .execution.uptime import uptime
 from .gate import Admitted, admit
 from .history import Firing, Queued
-from .lease import Identity
 from .models import Run, Status
 from .plan import JobPlan
 
@@ -36,15 +36,29 @@ class Stopped(Exception):
     """The runner stops: the firing is dropped without a trace and stays due."""
 
 
+class Books(Protocol):
+    """Who records a run, by which right."""
+
+    def claim(self, admitted: Admitted, now: datetime) -> Run | None:
+        """Record a run before it starts; None when there is nothing to do for it any more."""
+
+    def skip(self, admitted: Admitted, reason: str, now: datetime) -> None:
+        """Record that a run is not started."""
+
+    def confirm(self) -> None:
+        """Make sure that the right to run was not lost while this process stood still."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
-    """What the worker needs for its runs."""
+    """What a worker needs for its runs."""
 
-    me: Identity
+    books: Books
     spawner: Spawner
     stop: Callable[[], StopRequest | None]  # asked while an external run goes on
     stopping: Callable[[], bool]  # no new run may start
     entered: Callable[[Run | None, bool], None]  # told which run is going on, and whether it is internal
+    until: Callable[[], float | None] = lambda: None  # the moment, by the uptime, when an external run ends by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +92,15 @@ def perform(firing: Firing, place: Workplace) -> Completion | None:
         return None
     _wait_for(firing)
     if age() > STANDSTILL:
-        _persist(lambda: lease.confirm(place.me), place, until_written=True)
+        _persist(place.books.confirm, place, until_written=True)
     return _finish(admitted, run, _execute(admitted, run, place), place)
 
 
 def _claim(admitted: Admitted, place: Workplace) -> tuple[Run | None, Callable[[], float]]:
-    """Record the run; give it with what tells the seconds since the lease was confirmed for it."""
-    begun = _uptime()
-    run = history.claim(admitted.firing, place.me, _start(admitted.firing), admitted.next_run_at)
-    return run, lambda: _uptime() - begun
+    """Record the run; give it with what tells the seconds since the right to it was confirmed."""
+    begun = uptime()
+    run = place.books.claim(admitted, _start(admitted.firing))
+    return run, lambda: uptime() - begun
 
 
 def _ask(admitted: Admitted) -> str | None:
@@ -117,7 +131,7 @@ def _log_dirt(name: str, warnings: tuple[str, ...]) -> None:
 
 def _skip(admitted: Admitted, reason: str, place: Workplace) -> Completion:
     firing = admitted.firing
-    _persist(lambda: history.skip(firing, place.me, reason, _start(firing), admitted.next_run_at), place)
+    _persist(lambda: place.books.skip(admitted, reason, _start(firing)), place)
     logger.debug("job %s skipped: %s", firing.name, reason, extra={"job": firing.name, "status": "skipped"})
     return Completion(name=firing.name, status=Status.SKIPPED, reason=reason, run_id=firing.run_id)
 
@@ -134,6 +148,7 @@ def _execute(admitted: Admitted, run: Run, place: Workplace) -> Outcome:
             place.spawner,
             on_output=lambda text: history.show_output(run.pk, text),
             stop=place.stop,
+            until=place.until,
         )
     finally:
         place.entered(None, False)
@@ -165,7 +180,9 @@ def _finish(admitted: Admitted, run: Run, outcome: Outcome, place: Workplace) ->
     mail = history.is_failure(outcome.status) or (outcome.status == Status.SUCCEEDED and plan.notify_on_success.value)
     finished = _now()
     chained = _persist(
-        lambda: history.close(run, outcome, finished, next_jobs=next_jobs, mail=mail), place, until_written=True
+        lambda: history.close(run, outcome, finished, next_jobs=next_jobs, mail=mail, failing=admitted.failing),
+        place,
+        until_written=True,
     )
     _log(outcome.status.value, name, run, finished, outcome.reason)
     return Completion(
@@ -220,11 +237,6 @@ def _wait_for(firing: Firing) -> None:
     """Wait for the fire time; not when the clock was set back meanwhile, since the run is recorded already."""
     while timedelta(0) < (early := firing.fire_time - _now()) <= EARLY:
         time.sleep(early.total_seconds())
-
-
-def _uptime() -> float:
-    """Give the seconds since the machine was started, those in which it or this process slept too."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _now() -> datetime:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -13,12 +14,11 @@ from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job as ScheduledJob
 
 from .gate import Held
-from .history import Firing, Queued
-from .models import FAILURES, Cause
+from .history import PRIORITY, Firing, Queued
+from .models import FAILURES
 from .run import Completion
 from .triggers import overdue, weight
 
-PRIORITY: Final = {Cause.CHAIN: 0, Cause.MANUAL: 1, Cause.SCHEDULE: 2}
 # How long the worker waits for the loop to hand it the runs that were just chained.
 CHAIN_WAIT: Final = 5.0  # seconds
 
@@ -34,6 +34,7 @@ class OneWorker(BaseExecutor):
         self._number = count()
         self._changed = threading.Condition()
         self._expected: set[str] = set()
+        self._errand: Callable[[], None] | None = None
         self._current: str | None = None
         self._early: Firing | None = None  # the one that was begun before the loop hands it over
         self._held = self._closed = False
@@ -46,7 +47,7 @@ class OneWorker(BaseExecutor):
 
     def begin(self, job: ScheduledJob) -> None:
         """Let a worker without work begin with what is due in a moment; the loop hands it over again when it is."""
-        firing = _firing(job, job.next_run_time, 0)
+        firing = firing_of(job, job.next_run_time, 0)
         with self._changed:
             idle = self._current is None and not self._waiting and not self._expected
             if idle and not self._held and firing != self._early and not job.kwargs["backlog"][0]:
@@ -60,7 +61,7 @@ class OneWorker(BaseExecutor):
 
     def _do_submit_job(self, job: ScheduledJob, run_times: list[datetime]) -> None:
         backlog, job.kwargs["backlog"][0] = job.kwargs["backlog"][0], 0
-        firing = _firing(job, run_times[-1], backlog)
+        firing = firing_of(job, run_times[-1], backlog)
         with self._changed:
             if firing == self._early:
                 return
@@ -100,6 +101,12 @@ class OneWorker(BaseExecutor):
         with self._changed:
             return self._held
 
+    def between(self, errand: Callable[[], None]) -> None:
+        """Let the worker do something as soon as it has no run in hand, on hold too."""
+        with self._changed:
+            self._errand = errand
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Drop what waits and start nothing more; what is executed now goes on."""
         with self._changed:
@@ -119,21 +126,24 @@ class OneWorker(BaseExecutor):
 
     def _work(self) -> None:
         try:
-            while (taken := self._take()) is not None:
-                self._do(*taken)
+            while (step := self._take()) is not None:
+                step()
         except BaseException as error:  # the worker is lost, so the process must end
             self._failed(error)
 
-    def _take(self) -> tuple[str, Firing] | None:
+    def _take(self) -> Callable[[], None] | None:
         with self._changed:
             if self._expected and not self._changed.wait_for(lambda: self._closed or not self._expected, CHAIN_WAIT):
                 self._expected.clear()  # they are queued in the database, so a reload brings them
-            self._changed.wait_for(lambda: self._closed or (self._heap and not self._held))
+            self._changed.wait_for(lambda: self._closed or self._errand or (self._heap and not self._held))
             if self._closed:
                 return None
+            if self._errand is not None:
+                errand, self._errand = self._errand, None
+                return errand
             job_id = heapq.heappop(self._heap)[3]
             self._current = job_id
-            return job_id, self._waiting.pop(job_id)
+            return partial(self._do, job_id, self._waiting.pop(job_id))
 
     def _do(self, job_id: str, firing: Firing) -> None:
         completion: Completion | None = None
@@ -144,9 +154,11 @@ class OneWorker(BaseExecutor):
         finally:
             with self._changed:
                 self._current = None
+                if completion is None and firing == self._early:
+                    self._early = None  # nothing came of it: what is still due is handed over again
                 if completion is not None and not self._closed:
                     self._expected |= {run_id_text(queued) for queued in completion.chained}
-        self._scheduler._dispatch_event(_event(job_id, firing, completion))
+        self._scheduler._dispatch_event(event_of(job_id, firing.fire_time, completion))
 
     def _put_back(self, job_id: str, firing: Firing) -> None:
         with self._changed:
@@ -163,7 +175,8 @@ def run_id_text(queued: Queued) -> str:
     return f"run:{queued.run_id}"
 
 
-def _firing(job: ScheduledJob, fire_time: datetime, backlog: int) -> Firing:
+def firing_of(job: ScheduledJob, fire_time: datetime, backlog: int) -> Firing:
+    """Give what the loop hands over as a value of ours, with the fire times that it folds in."""
     firing: Firing = job.kwargs["firing"]
     if firing.run_id is not None:
         return firing
@@ -172,8 +185,9 @@ def _firing(job: ScheduledJob, fire_time: datetime, backlog: int) -> Firing:
     return replace(firing, fire_time=fire_time.astimezone(UTC), coalesced=backlog + coalesced)
 
 
-def _event(job_id: str, firing: Firing, completion: Completion | None) -> JobExecutionEvent:
+def event_of(job_id: str, fire_time: datetime, completion: Completion | None) -> JobExecutionEvent:
+    """Give APScheduler's event for a run that has ended."""
     failed = completion is not None and completion.status in FAILURES
     error = RuntimeError(completion.reason) if completion and failed else None
     code = EVENT_JOB_ERROR if failed else EVENT_JOB_EXECUTED
-    return JobExecutionEvent(code, job_id, "default", firing.fire_time, retval=completion, exception=error)
+    return JobExecutionEvent(code, job_id, "default", fire_time, retval=completion, exception=error)

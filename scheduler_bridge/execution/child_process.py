@@ -14,10 +14,11 @@ import psutil
 
 from ..models import Status
 from ..schedules import interval_words
-from . import tree
+from . import ended, lifeline, tree
+from .exit_code import signal_name
 from .mark import MARKER
 from .origin import Origin
-from .outcome import Outcome
+from .outcome import Outcome, Usage
 from .output import Capture
 from .spawner import Spawner
 
@@ -53,17 +54,20 @@ def run(
     *,
     on_output: Callable[[str], None],
     stop: Callable[[], StopRequest | None],
+    until: Callable[[], float | None] = lambda: None,
 ) -> Outcome:
     """Execute a command under a supervisor and say how it ended.
 
     Args:
         on_output: is given what was printed so far, about twice a second while that grows.
         stop: is asked several times a second whether the run must end now.
+        until: is asked likewise for the moment, by the machine's uptime, at which the supervisor ends the run even if
+            nothing more is heard from here; None lets it go on.
     """
     try:
         if any("\0" in word for word in spec.args):
             raise ValueError(f"expected arguments without NUL, got: {list(spec.args)!r}")
-        return _Supervised(spec, spawner).follow(on_output, stop)
+        return _Supervised(spec, spawner, until).follow(on_output, stop)
     except (OSError, ValueError) as error:
         text = f"{type(error).__name__}: {error}"
         return Outcome(status=Status.FAILED, exit_code=None, output=f"{text}\n", reason=f"not started: {text}")
@@ -72,13 +76,13 @@ def run(
 def sweep(markers: Collection[str]) -> tuple[str, ...]:
     """End every process of this user that carries one of these marks, and say which they were."""
     found = [process for process in psutil.process_iter() if _mark(process) in markers]
-    ended: dict[int, str] = {}
+    names: dict[int, str] = {}
     for process in found:
-        tree.send(process, signal.SIGTERM, ended)
+        tree.send(process, signal.SIGTERM, names)
     for process in psutil.wait_procs(found, timeout=2)[1]:
-        tree.send(process, signal.SIGKILL, ended)
+        tree.send(process, signal.SIGKILL, names)
     psutil.wait_procs(found, timeout=2)
-    return tuple(ended.values())
+    return tuple(names.values())
 
 
 def _mark(process: psutil.Process) -> str | None:
@@ -92,8 +96,9 @@ def _mark(process: psutil.Process) -> str | None:
 class _Supervised:
     """A running supervisor, the pipes to it, and what came out of them."""
 
-    def __init__(self, spec: ChildSpec, spawner: Spawner) -> None:
+    def __init__(self, spec: ChildSpec, spawner: Spawner, until: Callable[[], float | None]) -> None:
         self._spec = spec
+        self._until, self._allowed = until, until()
         self.capture = Capture(spec.output_limit)
         self._request: StopRequest | None = None
         self._status = bytearray()
@@ -111,6 +116,7 @@ class _Supervised:
             "arguments": arguments,
             "environment": {**origin.environment, MARKER: spec.marker},
             "cwd": origin.cwd,
+            "until": self._allowed,
             "timeout": None if spec.timeout is None else spec.timeout.total_seconds(),
             "kill_after": spec.kill_after.total_seconds(),
         }
@@ -122,7 +128,8 @@ class _Supervised:
                 selector.register(self._pipes.output, selectors.EVENT_READ)
                 selector.register(self._pipes.report, selectors.EVENT_READ)
                 while self._pipes.report in selector.get_map():
-                    self._read(selector, LOOK_EVERY)
+                    self._read(selector, min(LOOK_EVERY, self._until_shown()))
+                    self._prolong()
                     self._obey(stop())
                     self._show(on_output)
                 deadline = time.monotonic() + DRAIN
@@ -147,10 +154,23 @@ class _Supervised:
     def _obey(self, request: StopRequest | None) -> None:
         if request is not None and self._request is None:
             self._request = request
-            self._tell(b"stop")
+            self._tell(lifeline.STOP)
+
+    def _prolong(self) -> None:
+        """Pass on that the run may go on for longer."""
+        moment = self._until()
+        if moment is not None and moment != self._allowed:
+            self._allowed = moment
+            self._tell(lifeline.until(moment))
+
+    def _until_shown(self) -> float:
+        """Give the seconds until what was printed since the last time may be shown."""
+        if self.capture.version == self._shown:
+            return LOOK_EVERY
+        return max(0.0, self._shown_at + SHOW_EVERY - time.monotonic())
 
     def _show(self, on_output: Callable[[str], None]) -> None:
-        if self.capture.version != self._shown and time.monotonic() - self._shown_at >= SHOW_EVERY:
+        if self.capture.version != self._shown and self._until_shown() == 0:
             self._shown, self._shown_at = self.capture.version, time.monotonic()
             on_output(self.capture.preview())
 
@@ -166,14 +186,16 @@ class _Supervised:
             return self._lost()
         report = json.loads(self._status)
         code: int | None = report["code"]
-        for line in report["ended"]:
-            self.capture.write(f"\n[ended: {line}]".encode("utf-8", "backslashreplace"))
+        self.capture.write(ended.lines(report["ended"]))
         status, reason = self._verdict(report["why"], code)
-        return Outcome(status=status, exit_code=code, output=self.capture.take(), reason=reason)
+        usage = Usage(cpu_seconds=max(0.0, report["cpu"]), peak_memory=report["peak"])
+        return Outcome(status=status, exit_code=code, output=self.capture.take(), reason=reason, usage=usage)
 
     def _verdict(self, why: str, code: int | None) -> tuple[Status, str]:
         if why == "timeout" and self._spec.timeout is not None:
             return Status.TIMED_OUT, f"no end within {interval_words(self._spec.timeout) or self._spec.timeout}"
+        if why == "expired":
+            return Status.FAILED, "ended by its supervisor: the database was out of reach"
         if why:
             return Status.CANCELLED, self._request.reason if self._request else "its supervisor was told to stop"
         if code == 0:
@@ -182,17 +204,13 @@ class _Supervised:
 
     def _lost(self) -> Outcome:
         """Say what is known when the supervisor was killed, and end what it left."""
-        for line in sweep([self._spec.marker]):
-            self.capture.write(f"\n[ended: {line}]".encode("utf-8", "backslashreplace"))
+        self.capture.write(ended.lines(sweep([self._spec.marker])))
         reason = "its supervisor ended without a report"
         return Outcome(status=Status.FAILED, exit_code=None, output=self.capture.take(), reason=reason)
 
 
 def _failure(code: int | None, output: str) -> str:
     if code is not None and code < 0:
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"killed by signal {-code}"
-    lines = [line for line in output.splitlines() if line.strip() and not line.startswith("[ended: ")]
+        return f"killed by {signal_name(-code)}"
+    lines = [line for line in output.splitlines() if line.strip() and not line.startswith(ended.HEAD)]
     return f"exit code {code}: {lines[-1].strip()[:200]}" if lines else f"exit code {code}"

@@ -19,6 +19,7 @@ class Router(io.TextIOBase):
 
     def __init__(self, console: TextIO) -> None:
         self.console = console
+        self.buffer = Bytes(self)
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -42,6 +43,41 @@ class Router(io.TextIOBase):
 
     def fileno(self) -> int:
         return self.console.fileno()
+
+    def reconfigure(self, **options: Any) -> None:
+        """Leave all as it is: whatever is written is kept."""
+
+    def close(self) -> None:
+        """Stay open: a job must not close it for the next one."""
+
+
+class Bytes(io.BufferedIOBase):
+    """What is beneath a router, for bytes."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def write(self, data: Any) -> int:
+        capture, found = _captures.get(threading.get_ident()), bytes(data)
+        if capture is not None:
+            capture.write(found)
+        elif hasattr(self._router.console, "buffer"):
+            self._router.console.buffer.write(found)
+        else:
+            self._router.console.write(found.decode("utf-8", "backslashreplace"))
+        return len(found)
+
+    def flush(self) -> None:
+        self._router.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._router.fileno()
+
+    def close(self) -> None:
+        """Stay open, as the router does."""
 
 
 def install() -> None:

@@ -1,5 +1,6 @@
 """One rule for exit codes, so that a command ends the same inside the runner and outside."""
 
+import signal
 import traceback
 
 from django.core.management.base import CommandError
@@ -28,3 +29,11 @@ def exit_code(error: BaseException | None) -> tuple[int, str]:
             return INTERRUPTED, "".join(traceback.format_exception(error))
         case _:
             return 1, "".join(traceback.format_exception(error))
+
+
+def signal_name(number: int) -> str:
+    """Give the name of a signal: SIGSEGV; its number where it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

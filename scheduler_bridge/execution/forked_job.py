@@ -15,6 +15,7 @@ from typing import NoReturn
 import django
 from django.core.management import BaseCommand, execute_from_command_line
 
+from . import stack
 from .exit_code import INTERRUPTED, exit_code
 
 
@@ -32,6 +33,7 @@ class ForkedJob:
         sys.orig_argv[:] = command
         sys.argv[1:] = arguments
         _reseed()
+        stack.listen()
         code = _execute()
         for step in (vars(threading)["_shutdown"], vars(atexit)["_run_exitfuncs"], _flush_files):
             _survive(step)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -28,9 +29,24 @@ class Origin:
         Args:
             hidden: names of variables that the children do not get, or patterns of names as a shell has them.
         """
+        path = [os.path.abspath(sys.path[0] or os.curdir), os.environ.get("PYTHONPATH", "")]
+        return cls._noted(_way_in(), path, hidden)
+
+    @classmethod
+    def from_worker(cls, hidden: Sequence[str] = ()) -> "Origin":
+        """Note how to start commands from an engine's worker, whose own program may know none.
+
+        Args:
+            hidden: names of variables that the children do not get, or patterns of names as a shell has them.
+        """
+        # The engine may have found the project by a path of its own making.
+        path = [os.path.abspath(entry or os.curdir) for entry in sys.path if not entry.endswith(".zip")]
+        return cls._noted(_way_in(), [entry for entry in path if entry not in _interpreters_own()], hidden)
+
+    @classmethod
+    def _noted(cls, way_in: tuple[str, ...], path: Sequence[str], hidden: Sequence[str]) -> "Origin":
         # The flags -X, -W, -B and their like do not pass to a child by themselves.
         flags = vars(subprocess)["_args_from_interpreter_flags"]()
-        path = [os.path.abspath(sys.path[0] or os.curdir), os.environ.get("PYTHONPATH", "")]
         environment = {
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
@@ -38,7 +54,13 @@ class Origin:
             **{name: value for name, value in os.environ.items() if not _is_hidden(name, hidden)},
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
         }
-        return cls(head=(sys.executable, *flags, *_way_in()), cwd=os.getcwd(), environment=environment)
+        return cls(head=(sys.executable, *flags, *way_in), cwd=os.getcwd(), environment=environment)
+
+
+def _interpreters_own() -> set[str]:
+    paths = sysconfig.get_paths()
+    own = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    return own | {os.path.join(folder, "lib-dynload") for folder in own}
 
 
 def _is_hidden(name: str, hidden: Sequence[str]) -> bool:

@@ -1,6 +1,7 @@
 """What an internal job finds, and finds left behind it: looked at before, put back after, named where it differs."""
 
 import decimal
+import fcntl
 import locale
 import logging
 import os
@@ -11,12 +12,17 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from django.utils import timezone, translation
 
 from .session import Sessions
+
+LOGGERS: Final = (logging.root, logging.getLogger("scheduler_bridge"))
+ALARMS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,15 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Logging:
+    """What is known of logging: that of the whole process, of all loggers, and of those that the runner speaks by."""
+
+    disabled: int
+    silenced: set[Any]  # a logging configuration that is read silences all loggers it does not name
+    ours: list[tuple[int, bool, list[logging.Handler]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """How everything was before a job."""
 
@@ -36,6 +51,18 @@ class Room:
     values: tuple[Any, ...]
     sessions: Sessions
     threads: frozenset[int | None]
+
+
+def _directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted
+        return ""
+
+
+def _put_directory(path: str) -> None:
+    with suppress(OSError):
+        os.chdir(path)
 
 
 def _umask() -> int:
@@ -85,14 +112,36 @@ def _put_filters(values: list[Any]) -> None:
     getattr(warnings, "_filters_mutated", lambda: None)()
 
 
-def _logging() -> tuple[int, int, list[logging.Handler]]:
-    return logging.root.manager.disable, logging.root.level, list(logging.root.handlers)
+def _logging() -> Logging:
+    return Logging(
+        disabled=logging.root.manager.disable,
+        silenced={logger for logger in list(logging.root.manager.loggerDict.values()) if _is_silenced(logger)},
+        ours=[(logger.level, logger.propagate, list(logger.handlers)) for logger in LOGGERS],
+    )
 
 
-def _put_logging(values: tuple[int, int, list[logging.Handler]]) -> None:
-    logging.disable(values[0])
-    logging.root.setLevel(values[1])
-    logging.root.handlers[:] = values[2]
+def _is_silenced(logger: object) -> bool:
+    return bool(getattr(logger, "disabled", False))
+
+
+def _put_logging(before: Logging) -> None:
+    logging.disable(before.disabled)
+    for logger in before.silenced ^ _logging().silenced:
+        vars(logger)["disabled"] = logger in before.silenced
+    for logger, (level, propagate, handlers) in zip(LOGGERS, before.ours, strict=True):
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers[:] = handlers
+
+
+def _alarms() -> tuple[bool, ...]:
+    return tuple(signal.getitimer(which)[0] > 0 for which in ALARMS)
+
+
+def _put_alarms(values: tuple[bool, ...]) -> None:
+    for which, was_set in zip(ALARMS, values, strict=True):
+        if not was_set:
+            signal.setitimer(which, 0)
 
 
 def _put_language(language: str | None) -> None:
@@ -112,14 +161,41 @@ def _put_streams(streams: tuple[Any, Any, Any]) -> None:
     sys.stdout, sys.stderr, sys.stdin = streams
 
 
+@cache
+def _spares() -> tuple[int | None, ...]:
+    """Keep a copy of each of the first three descriptors, for one that a job closes."""
+    return tuple(fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 10) if _file(number) else None for number in range(3))
+
+
+def _file(number: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(number)
+    except OSError:  # it is closed
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _descriptors() -> tuple[tuple[int, int] | None, ...]:
+    _spares()
+    return tuple(_file(number) for number in range(3))
+
+
+def _put_descriptors(values: tuple[tuple[int, int] | None, ...]) -> None:
+    for number, (before, spare) in enumerate(zip(values, _spares(), strict=True)):
+        if _file(number) != before and spare is not None:
+            os.dup2(spare, number)
+
+
 ITEMS: Final = (
-    Item("the working directory", os.getcwd, os.chdir),
+    Item("the working directory", _directory, _put_directory),
     Item("the environment", _environment, _put_environment),
     Item("the umask", _umask, os.umask),
     Item("sys.argv", lambda: list(sys.argv), _put_argv),
     Item("sys.path", lambda: list(sys.path), _put_path),
     Item("sys.stdout or sys.stderr", lambda: (sys.stdout, sys.stderr, sys.stdin), _put_streams),
+    Item("a descriptor of the console", _descriptors, _put_descriptors),
     Item("signal handlers", _signals, _put_signals),
+    Item("the alarm clock", _alarms, _put_alarms),
     Item("warning filters", _filters, _put_filters),
     Item("logging", _logging, _put_logging),
     Item("the language", translation.get_language, _put_language),
@@ -159,11 +235,7 @@ def restore(room: Room) -> tuple[str, ...]:
 
 
 def _put_back(item: Item, before: Any) -> list[str]:
-    try:
-        after = item.look()
-    except OSError:  # a working directory that was deleted
-        after = None
-    if _same(after, before):
+    if _same(item.look(), before):
         return []
     item.put_back(before)
     return [f"{item.name} was changed and is put back"]

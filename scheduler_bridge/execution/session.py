@@ -16,6 +16,9 @@ _STEERS: Final = re.compile(
     re.IGNORECASE,
 )
 _STEERING_CALLS: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "get_lock")
+# MySQL's driver does not tell whether a transaction is open that was begun by hand.
+_BEGINS: Final = re.compile(r"\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
+_ENDS: Final = re.compile(r"\s*(?:COMMIT|ROLLBACK(?!\s+(?:WORK\s+)?TO))\b", re.IGNORECASE)
 # What Django and we say ourselves to each new connection.
 _GREETINGS: Final = (
     *WATCHFUL.values(),
@@ -44,9 +47,15 @@ class Sessions:
     def look(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         """Pass a statement on, and note one that changes the session."""
         text = str(sql.as_string(None)) if hasattr(sql, "as_string") else str(sql)  # psycopg's composed statements
-        if _steers(text):
-            self.steered.setdefault(context["connection"].alias, " ".join(text.split())[:80])
+        self._note(context["connection"], text)
         return execute(sql, params, many, context)
+
+    def _note(self, connection: Any, text: str) -> None:
+        begins = connection.vendor == "mysql" and bool(_BEGINS.match(text))
+        if begins or _steers(text):
+            self.steered.setdefault(connection.alias, " ".join(text.split())[:80])
+        elif _ENDS.match(text) and _BEGINS.match(self.steered.get(connection.alias, "")):
+            del self.steered[connection.alias]
 
     def heal(self) -> list[str]:
         """Close each connection that is not clean, and say why; a new one is opened when it is next needed."""
@@ -96,12 +105,12 @@ def _dirt(connection: Any) -> list[str]:
         found.append("a transaction was left open and is rolled back")
     elif not connection.autocommit:
         found.append("autocommit was left off, what was not committed is rolled back")
+    elif not _is_usable(connection):
+        found.append("the connection was left unusable and is replaced")
     elif _is_in_transaction(connection):
         found.append("a transaction of the driver was left open and is rolled back")
     if connection.execute_wrappers:
         found.append("execute wrappers were left behind and are removed")
-    if not found and not _is_usable(connection):
-        found.append("the connection was left unusable and is replaced")
     return found
 
 
@@ -110,7 +119,17 @@ def _is_usable(connection: Any) -> bool:
     the run, which is then written on a new one."""
     if connection.vendor == "postgresql":
         return not (connection.connection.closed or connection.connection.broken)
+    if connection.vendor == "sqlite":
+        return _is_open(connection)
     return bool(connection.is_usable())
+
+
+def _is_open(connection: Any) -> bool:
+    """Tell whether a file is open; Django takes it to be."""
+    try:
+        return bool(connection.connection.total_changes >= 0)
+    except connection.Database.ProgrammingError:
+        return False
 
 
 def _is_in_transaction(connection: Any) -> bool:

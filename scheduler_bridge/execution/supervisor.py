@@ -12,13 +12,16 @@ import signal
 import socket
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from typing import Final, NoReturn
 
-from . import job_process
+from . import job_process, stack
 from .job_process import Code
+from .lifeline import Lifeline
 from .mark import Face
 from .tree import Tree, become_subreaper
+from .uptime import uptime
 
 HEEDED: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ANEW: Final = b"anew"  # the job is to be a new program, not a fork
@@ -29,7 +32,7 @@ class Pipes:
     """The supervisor's ends of the pipes to the runner."""
 
     control: int  # what to do; after it a wish to end; closed when the runner is gone
-    output: int  # for the job alone
+    output: int  # for the job, and for what announces its stack
     report: int  # how it ended
 
     def close(self) -> None:
@@ -61,12 +64,16 @@ def _supervise(channel: socket.socket, face: Face | None, code: Code | None) -> 
     task = {**json.loads(_read_task(pipes.control)), "anew": word == ANEW}
     if face is not None:
         face.show(task["marker"], ["scheduler_bridge:", "supervisor", "of", *task["command"]])
-    job_process.give(link, json.dumps(task).encode(), pipes.output)
-    os.close(pipes.output)
     tree = Tree(job)
-    why = _watch(tree, pipes.control, wake, task["timeout"])
-    ended = tree.end(0.0 if why == "orphaned" else task["kill_after"])
-    os.write(pipes.report, json.dumps({"code": tree.code, "why": why, "ended": ended}).encode() + b"\n")
+    job_process.give(link, json.dumps(task).encode(), pipes.output)
+    why = _watch(tree, Lifeline(pipes.control, task["until"]), wake, task["timeout"])
+    if why == "timeout":
+        stack.ask(pipes.output)
+    os.close(pipes.output)
+    ended = tree.end(0.0 if why in {"orphaned", "expired"} else task["kill_after"])
+    report = {"code": tree.code, "why": why, "ended": ended, "cpu": tree.cpu, "peak": tree.peak}
+    with suppress(BrokenPipeError):  # nobody is there any more to read it
+        os.write(pipes.report, json.dumps(report).encode() + b"\n")
 
 
 def _heed_signals() -> int:
@@ -97,16 +104,23 @@ def _read(descriptor: int, size: int) -> bytes:
     return data
 
 
-def _watch(tree: Tree, control: int, wake: int, timeout: float | None) -> str:
+def _watch(tree: Tree, lifeline: Lifeline, wake: int, timeout: float | None) -> str:
     """Wait until the job ends, and say why it must be ended if it did not by itself."""
     deadline = None if timeout is None else time.monotonic() + timeout
     while tree.reap() and tree.code is None:
-        pause = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ready = select.select([control, wake], [], [], pause)[0]
-        if control in ready:
-            return "stopped" if os.read(control, 100) else "orphaned"
+        left = _left(deadline, lifeline.until)
+        ready = select.select([lifeline.descriptor, wake], [], [], min(left.values(), default=None))[0]
+        if lifeline.descriptor in ready and (why := lifeline.read()):
+            return why
         if wake in ready and {signal.SIGTERM, signal.SIGINT, signal.SIGHUP} & set(os.read(wake, 100)):
             return "stopped"
-        if deadline is not None and time.monotonic() >= deadline:
-            return "timeout"
+        over = [why for why, seconds in _left(deadline, lifeline.until).items() if seconds <= 0]
+        if over:
+            return over[0]
     return ""
+
+
+def _left(deadline: float | None, until: float | None) -> dict[str, float]:
+    """Give the seconds that are left to the job, by what ends it then."""
+    moments = {"timeout": (deadline, time.monotonic()), "expired": (until, uptime())}
+    return {why: max(0.0, moment - now) for why, (moment, now) in moments.items() if moment is not None}

@@ -12,6 +12,8 @@ import psutil
 PR_SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
 POLL: Final = 0.02  # seconds between two looks at processes that are ending
 GIVE_UP: Final = 10.0  # seconds; a process in the kernel's hands may outlive SIGKILL for a while
+KIB: Final = 1024  # the unit of ru_maxrss, getrusage(2)
+CPU_CLOCK: Final = 2  # linux/posix-timers_types.h: CPUCLOCK_SCHED, all that a process has used
 
 
 def become_subreaper() -> None:
@@ -26,6 +28,8 @@ class Tree:
     def __init__(self, job: int) -> None:
         self.job = job
         self.code: int | None = None  # how the job ended
+        self.cpu = -used(job)  # seconds of what has ended; it has used some while it waited for its task
+        self.peak = 0  # bytes, of the one that needed most
 
     def reap(self) -> bool:
         """Collect what has ended, and tell whether anything is left.
@@ -39,7 +43,9 @@ class Tree:
                 return False
             if ended is None:
                 return True
-            pid, status = os.waitpid(ended.si_pid, 0)
+            pid, status, usage = os.wait4(ended.si_pid, 0)  # with all that it has waited for itself
+            self.cpu += usage.ru_utime + usage.ru_stime
+            self.peak = max(self.peak, usage.ru_maxrss * KIB)
             if pid == self.job:
                 self.code = os.waitstatus_to_exitcode(status)
 
@@ -56,6 +62,14 @@ class Tree:
         return list(ended.values())
 
 
+def used(pid: int) -> float:
+    """Give the seconds of CPU time that a process has used so far; 0 where the system does not tell."""
+    try:
+        return time.clock_gettime(~pid << 3 | CPU_CLOCK)  # clock_getcpuclockid(3)
+    except OSError:
+        return 0.0
+
+
 def _is_alive(process: psutil.Process) -> bool:
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
@@ -66,7 +80,7 @@ def _is_alive(process: psutil.Process) -> bool:
 def send(process: psutil.Process, number: int, ended: dict[int, str]) -> None:
     """Signal one process and note what it was."""
     try:
-        words = " ".join(process.cmdline()).strip() or process.name()
+        words = " ".join(" ".join(process.cmdline()).split()) or process.name()
         ended.setdefault(process.pid, f"{process.pid} {words}"[:300])
         process.send_signal(number)
     except psutil.Error:

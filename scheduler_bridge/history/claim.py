@@ -56,16 +56,26 @@ def _take(run_id: int, firing: Firing, me: Identity, values: dict[str, Any]) -> 
     else:
         with transaction.atomic(using=using()):
             lease.confirm(me)
-            taken = bool(sql.change(using(), statements.taking(using()), [*statements.taken(values, using()), run_id]))
-            if taken:
-                sql.change(using(), statements.pointing(using()), [run_id, firing.job_id])
-                ledger.start(firing.name, firing.fire_time, using())
+            taken = _take_step_by_step(run_id, firing, values)
+            if not taken:
+                transaction.set_rollback(True, using=using())
     return Run(pk=run_id, scheduled_for=firing.fire_time, **values) if taken else None
+
+
+def _take_step_by_step(run_id: int, firing: Firing, values: dict[str, Any]) -> bool:
+    """Take the job and then the run; False when either cannot be taken."""
+    if not sql.change(using(), statements.pointing_if_free(using()), [run_id, firing.job_id]):
+        return False
+    if not sql.change(using(), statements.taking(using()), [*statements.taken(values, using()), run_id]):
+        return False
+    ledger.start(firing.name, firing.fire_time, using())
+    return True
 
 
 def _take_at_once(run_id: int, firing: Firing, me: Identity, values: dict[str, Any]) -> bool:
     parts = (
         lease.confirmed(me),
+        [firing.job_id],
         statements.taken(values, using()),
         [run_id, run_id, firing.job_id],
         ledger.started(firing.name, firing.fire_time, using()),
@@ -79,7 +89,7 @@ def _make(firing: Firing, me: Identity, values: dict[str, Any], next_run_at: dat
     else:
         with transaction.atomic(using=using()):
             lease.confirm(me)
-            pk = insert(firing, values) if cover(firing, next_run_at) else None
+            pk = insert(firing, values) if cover(firing, next_run_at, free=True) else None
             if pk is not None:
                 ledger.start(firing.name, firing.fire_time, using())
     return None if pk is None else Run(pk=pk, **values)
@@ -125,10 +135,14 @@ def insert(firing: Firing, values: dict[str, Any]) -> int:
     return pk
 
 
-def cover(firing: Firing, next_run_at: datetime | None) -> bool:
-    """Mark the fire time as accounted for; False when it was."""
+def cover(firing: Firing, next_run_at: datetime | None, *, free: bool = False) -> bool:
+    """Mark the fire time as accounted for; False when it was.
+
+    Args:
+        free: only while no run of the job is handed over.
+    """
     values = [*statements.moved(firing, next_run_at, using()), *statements.fire_time(firing, using())]
-    covered = sql.change(using(), statements.covering(using()), values)
+    covered = sql.change(using(), statements.covering(using(), free), values)
     if covered:
         ledger.plan_next(firing.name, next_run_at, using())
     return bool(covered)

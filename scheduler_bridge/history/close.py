@@ -7,14 +7,17 @@ from datetime import datetime
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 
 from .. import ledger, sql
 from ..execution.outcome import Outcome
 from ..models import FAILURES, Run, Status
 from ..plain import plain
+from . import failing as failing_state
 from . import statements
 from .claim import alone
 from .firing import Queued
+from .hand_over import release
 from .queue import chain, chained
 from .rows import one_line, report_columns, runs, settle_ledger, settlement, using
 
@@ -31,19 +34,24 @@ def show_output(run_id: int, output: str) -> None:
         logger.debug("live output not written", extra={"run": run_id, "reason": str(error)})
 
 
-def close(run: Run, outcome: Outcome, now: datetime, *, next_jobs: Sequence[str], mail: bool) -> tuple[Queued, ...]:
+def close(
+    run: Run, outcome: Outcome, now: datetime, *, next_jobs: Sequence[str], mail: bool, failing: bool = False
+) -> tuple[Queued, ...]:
     """Record how a run ended, once, and queue the runs that follow it, in one transaction.
 
     An output that the database refuses is kept in a plainer, shorter form, so that the outcome is never lost for it.
+
+    Args:
+        failing: whether the job was known to fail before.
     """
     try:
-        return _close(run, outcome, outcome.output, now, next_jobs, mail)
+        return _close(run, outcome, outcome.output, now, next_jobs, mail, failing)
     except (OperationalError, InterfaceError) as error:
         if not _is_refusal(error):
             raise
     except (DatabaseError, ValueError) as error:
         logger.warning("output refused by the database", extra={"run": run.pk, "reason": str(error)})
-    return _close(run, outcome, _shorter(outcome.output), now, next_jobs, mail)
+    return _close(run, outcome, _shorter(outcome.output), now, next_jobs, mail, failing)
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -57,7 +65,7 @@ def _shorter(output: str) -> str:
 
 
 def _close(
-    run: Run, outcome: Outcome, output: str, now: datetime, next_jobs: Sequence[str], mail: bool
+    run: Run, outcome: Outcome, output: str, now: datetime, next_jobs: Sequence[str], mail: bool, failing: bool
 ) -> tuple[Queued, ...]:
     columns = {
         "status": outcome.status,
@@ -66,10 +74,17 @@ def _close(
         "output": output,
         "reason": one_line(outcome.reason),
         "warning": plain("\n".join(outcome.warnings)),
+        "cpu_seconds": outcome.usage and outcome.usage.cpu_seconds,
+        "peak_memory": outcome.usage and outcome.usage.peak_memory,
         **report_columns(mail, now),
     }
-    with transaction.atomic(using=using()) if next_jobs else nullcontext():
+    turns = failing_state.turns(outcome.status, failing)
+    with transaction.atomic(using=using()) if next_jobs or turns or run.queue else nullcontext():
         if _write(run, columns, outcome, now):
+            if run.queue:
+                release(run.job_id, run.pk)
+            if turns:
+                failing_state.follow(run.job_id, outcome.status, now)
             return chain(run, next_jobs, now) if next_jobs else ()
     _complain(run, outcome)
     return chained(run)  # a first try was committed though its answer was lost
@@ -106,12 +121,24 @@ def _write(run: Run, columns: dict[str, object], outcome: Outcome, now: datetime
 
 
 def open_runs() -> list[Run]:
-    """Give the runs that claim to be running."""
-    return list(runs().filter(status=Status.RUNNING).select_related("job").defer("output"))
+    """Give the runner's own runs that claim to be running."""
+    return list(runs().filter(status=Status.RUNNING, queue="").select_related("job").defer("output"))
 
 
 def abandon(run: Run, reason: str, now: datetime, *, ended: Iterable[str] = ()) -> bool:
-    """Close a run whose process is gone, and owe a report about it; False when it was closed already."""
+    """Close a run whose process is gone, and owe a report about it; False when it was closed already.
+
+    The run of a worker that has given a further sign of life stays open.
+    """
+    return _give_up(run, runs().filter(heartbeat_at=run.heartbeat_at), reason, now, ended)
+
+
+def break_off(run: Run, reason: str, now: datetime) -> bool:
+    """Close a run that its own worker has to give up, likewise."""
+    return _give_up(run, runs().filter(marker=run.marker), reason, now, ())
+
+
+def _give_up(run: Run, rows: QuerySet[Run], reason: str, now: datetime, ended: Iterable[str]) -> bool:
     with transaction.atomic(using=using()):
         values = {
             "status": Status.ABANDONED,
@@ -120,9 +147,12 @@ def abandon(run: Run, reason: str, now: datetime, *, ended: Iterable[str] = ()) 
             "warning": plain("\n".join(ended)),
             **report_columns(True, now),
         }
-        closed = runs().filter(pk=run.pk, status=Status.RUNNING).update(**values)
+        closed = rows.filter(pk=run.pk, status=Status.RUNNING).update(**values)
         if closed:
+            if run.queue:
+                release(run.job_id, run.pk)
             settle_ledger(run, Status.ABANDONED, reason, now)
+            failing_state.follow(run.job_id, Status.ABANDONED, now)
     return bool(closed)
 
 

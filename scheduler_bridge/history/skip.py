@@ -13,6 +13,7 @@ from ..models import Job, Status
 from . import statements
 from .claim import alone, cover, insert, scheduled
 from .firing import Firing
+from .hand_over import release
 from .rows import one_line, runs, using
 
 logger = logging.getLogger("scheduler_bridge")
@@ -42,7 +43,9 @@ def skip_covered(firing: Firing, reason: str, now: datetime, next_run_at: dateti
         rows = runs().filter(pk=firing.run_id, status=Status.QUEUED)
         if rows.update(status=Status.SKIPPED, reason=reason, finished_at=now):
             Job.objects.using(using()).filter(pk=firing.job_id).update(last_run_id=firing.run_id)
-    elif cover(firing, next_run_at) and not _fold(firing, reason, now):
+            if Job.objects.using(using()).filter(pk=firing.job_id, handed_run_id=firing.run_id).exists():
+                release(firing.job_id, firing.run_id)
+    elif cover(firing, next_run_at) and not fold(firing, reason, now):
         insert(firing, _skipped(firing, reason, now))
 
 
@@ -56,7 +59,8 @@ def _folded(firing: Firing, reason: str, now: datetime) -> tuple[list[Any], list
     return [1 + firing.coalesced, *run], statements.run_values({"cause": firing.cause, "reason": reason}, using())
 
 
-def _fold(firing: Firing, reason: str, now: datetime) -> bool:
+def fold(firing: Firing, reason: str, now: datetime) -> bool:
+    """Count a skip in the job's last run, if that was one for the same reason; False when it was not."""
     counted, alike = _folded(firing, reason, now)
     return bool(sql.change(using(), statements.folding(using()), [*counted, firing.job_id, *alike]))
 

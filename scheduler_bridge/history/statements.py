@@ -23,7 +23,16 @@ CLAIMED: Final = (
     "reason",
 )
 TAKEN: Final = ("status", "started_at", "host", "marker")
-CLOSED: Final = ("status", "finished_at", "exit_code", "output", "reason", "warning")
+CLOSED: Final = (
+    "status",
+    "finished_at",
+    "exit_code",
+    "output",
+    "reason",
+    "warning",
+    "cpu_seconds",
+    "peak_memory",
+)
 REPORTED: Final = ("report", "report_at")
 
 
@@ -45,13 +54,18 @@ def inserted(values: Mapping[str, Any], using: str) -> list[Any]:
 
 
 @cache
-def covering(using: str) -> str:
-    """Give what marks a fire time as accounted for, if it is not: the values of `moved`, then the fire time."""
+def covering(using: str, free: bool) -> str:
+    """Give what marks a fire time as accounted for, if it is not: the values of `moved`, then the fire time.
+
+    Args:
+        free: only while no run of the job is handed over.
+    """
     job = sql.table(Job, using)
     last = job["last_fire_at"]
     return (
         f"UPDATE {job} SET {last} = %s, {job['owed_since']} = {sql.greatest(using)}({job['owed_since']}, %s), "
-        f"{job['next_run_at']} = %s WHERE {job['id']} = %s AND ({last} IS NULL OR {last} < %s)"
+        f"{job['next_run_at']} = %s WHERE {job['id']} = %s AND ({last} IS NULL OR {last} < %s) AND {_is_as_read(using)}"
+        f"{_is_free(using) if free else ''}"
     )
 
 
@@ -60,6 +74,12 @@ def pointing(using: str) -> str:
     """Give what makes a run the last one of its job: run, job."""
     job = sql.table(Job, using)
     return f"UPDATE {job} SET {job['last_run_id']} = %s WHERE {job['id']} = %s"
+
+
+@cache
+def pointing_if_free(using: str) -> str:
+    """Give `pointing` for a job of which no run is handed over."""
+    return f"{pointing(using)}{_is_free(using)}"
 
 
 @cache
@@ -103,9 +123,10 @@ def claiming(using: str) -> str:
     `inserted`, `moved`, `ledger.planned` and `ledger.started`.
     """
     insert, places, _rest = insertion(using)
-    run = sql.table(Run, using)
+    run, job = sql.table(Run, using), sql.table(Job, using)
     return (
-        f"{_opening(using)}, run AS ({insert} SELECT {places} FROM due RETURNING {run['id']} AS id), "
+        f"{_opening(using)}{_is_free(using)} FOR UPDATE OF {job}), "
+        f"run AS ({insert} SELECT {places} FROM due RETURNING {run['id']} AS id), "
         f"moved AS ({_moving(using, 'run.id')} FROM run WHERE {_is_job(using)}), "
         f"planned AS ({ledger.planning(using)} AND EXISTS (SELECT 1 FROM run)), "
         f"noted AS ({ledger.starting(using, 'SELECT %s, %s, %s FROM run')}) "
@@ -117,11 +138,15 @@ def claiming(using: str) -> str:
 def taking_at_once(using: str) -> str:
     """Give the claim of a queued run as one statement (PostgreSQL): the leases it met, and the run if it waited.
 
-    Its values are those of `lease.confirmed` and `taking`, the run, the job, then those of `ledger.started`.
+    Its values are those of `lease.confirmed`, the job, those of `taking`, the run, the job, then those of
+    `ledger.started`.
     """
+    job = sql.table(Job, using)
     return (
         f"WITH lease AS ({lease.confirmation(using)}), "
-        f"run AS ({taking(using)} AND EXISTS (SELECT 1 FROM lease) RETURNING 1), "
+        f"free AS (SELECT {job}.{job['id']} FROM {job}, lease "
+        f"WHERE {_is_job(using)}{_is_free(using)} FOR UPDATE OF {job}), "
+        f"run AS ({taking(using)} AND EXISTS (SELECT 1 FROM free) RETURNING 1), "
         f"pointed AS ({pointing(using)} AND EXISTS (SELECT 1 FROM run)), "
         f"noted AS ({ledger.starting(using, 'SELECT %s, %s, %s FROM run')}) "
         "SELECT (SELECT count(*) FROM lease), (SELECT count(*) FROM run)"
@@ -136,10 +161,11 @@ def skipping(using: str) -> str:
     the skip, then those of `inserted`, `moved` and `ledger.planned`.
     """
     insert, places, _rest = insertion(using)
-    run = sql.table(Run, using)
+    run, job = sql.table(Run, using), sql.table(Job, using)
     same = " AND ".join(f"{run}.{run[name]} = %s" for name in ("cause", "reason"))
     return (
-        f"{_opening(using)}, folded AS (UPDATE {run} SET {run['coalesced']} = {run}.{run['coalesced']} + %s, "
+        f"{_opening(using)} FOR UPDATE OF {job}), "
+        f"folded AS (UPDATE {run} SET {run['coalesced']} = {run}.{run['coalesced']} + %s, "
         f"{run['finished_at']} = %s FROM due WHERE {run}.{run['id']} = due.last_run_id "
         f"AND {run}.{run['status']} = '{Status.SKIPPED}' AND {same} RETURNING 1), "
         f"run AS ({insert} SELECT {places} FROM due WHERE NOT EXISTS (SELECT 1 FROM folded) "
@@ -175,18 +201,32 @@ def run_values(values: Mapping[str, Any], using: str) -> list[Any]:
 
 
 def fire_time(firing: Firing, using: str) -> list[Any]:
-    return sql.table(Job, using).values({"last_fire_at": firing.fire_time})
+    """Give what tells whether a fire time is open: itself, and the schedule that the gate knew."""
+    return [*sql.table(Job, using).values({"last_fire_at": firing.fire_time}), firing.schedule_key]
 
 
 def _opening(using: str) -> str:
-    """Lock the lease and then the job, if that fire time of it is open."""
+    """Lock the lease and begin to lock the job, if that fire time of it is open."""
     job = sql.table(Job, using)
     last = f"{job}.{job['last_fire_at']}"
     return (
         f"WITH lease AS ({lease.confirmation(using)}), "
         f"due AS (SELECT {job}.{job['id']} AS id, {job}.{job['last_run_id']} AS last_run_id FROM {job}, lease "
-        f"WHERE {_is_job(using)} AND ({last} IS NULL OR {last} < %s) FOR UPDATE OF {job})"
+        f"WHERE {_is_job(using)} AND ({last} IS NULL OR {last} < %s) AND {_is_as_read(using)}"
     )
+
+
+def _is_as_read(using: str) -> str:
+    """Leave a job alone whose schedule was changed after the gate: what it owes is read and handed over anew."""
+    job = sql.table(Job, using)
+    key = f"{job}.{job['schedule_key']}"
+    return f"COALESCE(%s, {key}) = {key}"
+
+
+def _is_free(using: str) -> str:
+    """Leave a job alone of which a run is handed over: two runs of one job never go on at one time."""
+    job = sql.table(Job, using)
+    return f" AND {job}.{job['handed_run_id']} IS NULL"
 
 
 def _is_job(using: str) -> str:
