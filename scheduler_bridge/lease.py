@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,9 +21,10 @@ from .models import Runner
 # A runner that has nothing to lose speaks seldom; one with a run in hand may not seem dead for a stalled server.
 BEAT_IDLE: Final = 11.0  # seconds
 BEAT_BUSY: Final = 4.0  # seconds
-# A standby looks once a second, and takes over within 15 seconds after the last heartbeat.
+# A standby looks once a second, and when this is over: it takes over within 15 seconds after the last heartbeat.
 EXPIRES_AFTER: Final = 13.5  # seconds without a heartbeat, watched by the one who takes over
 KILLED_WITHIN: Final = 5.0  # seconds that a killed process is waited for
+KILLED_LOOK: Final = 0.02  # seconds between two looks at it
 ALIVE_WITHIN: Final = timedelta(seconds=15)
 
 
@@ -74,20 +76,24 @@ class Holder:
         if not self.machine or self.machine != machine() or self.is_gone():
             return False
         try:
-            process = psutil.Process(self.pid)
-            process.kill()
-            process.wait(KILLED_WITHIN)
+            psutil.Process(self.pid).kill()
         except psutil.Error:
             return False
-        return True
+        deadline = time.monotonic() + KILLED_WITHIN
+        while not self.is_gone() and time.monotonic() < deadline:
+            time.sleep(KILLED_LOOK)
+        return self.is_gone()
 
     def is_gone(self) -> bool:
         """Tell whether this was a process of this machine that runs no more; False where nobody here can know."""
         if not self.machine or self.machine != machine():
             return False
         try:
+            process = psutil.Process(self.pid)
             # Two clocks tell the start of a process; they agree to well under a second.
-            return abs(psutil.Process(self.pid).create_time() - self.process_started) > 1
+            is_another = abs(process.create_time() - self.process_started) > 1
+            # One that is dead runs no more, even if its parent never asks how it ended.
+            return is_another or bool(process.status() == psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return True
 
@@ -118,11 +124,20 @@ class Watch:
             self._seen, self._since = sight, monotonic
         return holder.is_gone() or monotonic - self._since >= EXPIRES_AFTER
 
+    def left(self, monotonic: float) -> float:
+        """Give the seconds for which the holder that was seen last may stay silent."""
+        return max(0.0, self._since + EXPIRES_AFTER - monotonic)
+
 
 def holder() -> Holder | None:
     """Give who holds the lease; None when nobody does."""
-    row = Runner.objects.using(conf.load().database).filter(pk=Runner.ROW).exclude(token="").first()
-    if row is None or row.pid is None or row.since is None or row.heartbeat_at is None:
+    row = Runner.objects.using(conf.load().database).filter(pk=Runner.ROW).first()
+    return None if row is None else holder_of(row)
+
+
+def holder_of(row: Runner) -> Holder | None:
+    """Give who holds the lease by this row; None when nobody does."""
+    if not row.token or row.pid is None or row.since is None or row.heartbeat_at is None:
         return None
     return Holder(
         token=row.token,

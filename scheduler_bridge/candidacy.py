@@ -1,0 +1,76 @@
+"""Becoming the runner: the wait for the lease, as a standby that says who holds it."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from . import conf, deployment, lease, standby
+from .lease import Holder, Identity, Watch
+
+logger = logging.getLogger("scheduler_bridge")
+
+LOOK_EVERY: Final = 1.0  # seconds between two looks at who holds the lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bystander:
+    """What a candidate asks and tells while it waits."""
+
+    stopping: Callable[[], bool]
+    pause: Callable[[float], None]
+    occupied: Callable[[str], bool]  # another holds the lease; True: wait for it
+    outdated: Callable[[], None]  # other code than this process runs was migrated
+
+
+class Candidacy:
+    """One process that wants the lease."""
+
+    def __init__(self, me: Identity, told: Bystander) -> None:
+        self._me, self._told = me, told
+        self._since = datetime.now(UTC)
+        self._watch, self._said = Watch(), ""
+        self._noted_at = float("-inf")
+        self._code = deployment.migrated_code()
+
+    def win(self) -> bool:
+        """Wait until the lease is ours; False when it is not worth waiting for any more."""
+        try:
+            while not self._told.stopping():
+                won = self._look()
+                if won is not None:
+                    return won
+            return False
+        finally:
+            if self._noted_at > float("-inf"):
+                standby.forget(self._me)
+
+    def _look(self) -> bool | None:
+        if deployment.migrated_code() != self._code and deployment.is_outdated():
+            self._told.outdated()
+            return False
+        holder = lease.holder()
+        if holder is None or self._watch.expired(holder, time.monotonic()):
+            return self._take(holder)
+        return self._wait(holder)
+
+    def _take(self, holder: Holder | None) -> bool | None:
+        if holder is not None and holder.end():
+            logger.warning("process %s was the runner and gave no sign of life, so it was killed", holder.pid)
+        return True if lease.acquire(self._me, holder, datetime.now(UTC)) else None
+
+    def _wait(self, holder: Holder) -> bool | None:
+        since = conf.load().local(holder.since)
+        text = f"{holder.host} process {holder.pid} is the runner since {since:%Y-%m-%d %H:%M:%S %Z}"
+        if text != self._said and not self._told.occupied(text):
+            return False
+        self._said = text
+        if time.monotonic() - self._noted_at >= standby.NOTE_EVERY:
+            standby.note(self._me, self._since, datetime.now(UTC))
+            self._noted_at = time.monotonic()
+        # A whole pause too many would be late: the heartbeat may have been a second old when it was first seen.
+        self._told.pause(min(LOOK_EVERY, self._watch.left(time.monotonic())))
+        lease.observe()
+        return None

@@ -1,0 +1,58 @@
+"""Runs that say they are running and are not: those of a runner that is gone, and those whose end was lost."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError, transaction
+
+from . import conf, connection, history, lease
+from .execution import child_process
+from .lease import Identity
+from .models import Run
+
+logger = logging.getLogger("scheduler_bridge")
+
+GONE: Final = "its runner is gone"
+LOST: Final = "the database has lost how it ended"
+
+
+def abandon(me: Identity, now: datetime, why: str = GONE) -> int:
+    """End the processes that are left on this machine and close their runs; give how many."""
+    return sum(give_up(run, me, now, why) for run in history.open_runs())
+
+
+def give_up(run: Run, me: Identity, now: datetime, why: str) -> bool:
+    """End the processes that a run has left on this machine and close it; False when it was closed already."""
+    ended = child_process.sweep([run.marker]) if run.host == me.host and run.marker else ()
+    closed = history.abandon(run, why, now, ended=ended)
+    if closed:
+        _log(run, why)
+    return closed
+
+
+def find_lost(me: Identity) -> int:
+    """Close the runs whose end is not known any more, while the runner has none in hand; give how many.
+
+    A database that goes on from a copy, or from a backup, may have lost what was written last.
+    """
+    for _ in range(2):  # a connection that was idle may be broken
+        try:
+            with transaction.atomic(using=conf.load().database):
+                lease.confirm(me)
+                return abandon(me, datetime.now(UTC), LOST)
+        except (DatabaseError, InterfaceError) as error:
+            connection.drop(conf.load().database)
+            logger.debug("not looked for runs whose end was lost: %s", error)
+    return 0
+
+
+def _log(run: Run, why: str) -> None:
+    logger.warning(
+        "job %s run %s abandoned (due %s): %s",
+        run.job.name,
+        run.pk,
+        conf.load().local(run.scheduled_for).isoformat(timespec="seconds"),
+        why,
+        extra={"job": run.job.name, "run": run.pk, "status": "abandoned", "fire_time": run.scheduled_for},
+    )
