@@ -3,19 +3,34 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from . import conf, lease, registry, schedules
+from . import conf, lease, queues, registry, schedules
 from .lease import Holder
 from .models import OPEN_STATUSES, Job, Run, Runner, Status
-from .plan import JobPlan
+from .plan import JobPlan, Source
 from .schedules import Manual
 
+SOURCES: Final = {
+    Source.DEFAULT: gettext_lazy("default"),
+    Source.CODE: gettext_lazy("code"),
+    Source.SETTINGS: gettext_lazy("settings"),
+    Source.DATABASE: gettext_lazy("database"),
+}
 STALLED_AFTER: Final = timedelta(seconds=60)
+
+
+class RunnerState(StrEnum):
+    """Whether jobs are started."""
+
+    ALIVE = "alive"
+    STALLED = "stalled"
+    ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +70,30 @@ def why(name: str, now: datetime) -> Diagnosis:
     return Diagnosis(job=name, gates=tuple(_walk(row, registry.plan_of(row), now)))
 
 
+def runner_state(holder: Holder | None, now: datetime) -> RunnerState:
+    """Tell whether a runner is alive and its loop turns."""
+    if holder is None or holder.is_gone() or not holder.is_alive(now):
+        return RunnerState.ABSENT
+    stalls = holder.loop_at is not None and now - holder.loop_at > STALLED_AFTER
+    return RunnerState.STALLED if stalls else RunnerState.ALIVE
+
+
 def runner_gate(holder: Holder | None, now: datetime) -> Gate:
     """Say whether a runner is alive and its loop turns."""
     if holder is None:
         return Gate(name="runner", passed=False, text=_("no runner is alive: nobody holds the lease"))
+    state, turn = runner_state(holder, now), holder.loop_at
+    match state:
+        case RunnerState.ABSENT:
+            text = _("no runner is alive: %(host)s process %(pid)s gave its last sign at %(at)s")
+        case RunnerState.STALLED:
+            text = _("the loop of the runner stalls: %(host)s process %(pid)s, last turn at %(turn)s")
+        case _ if turn is None:
+            text = _("alive: %(host)s process %(pid)s since %(since)s")
+        case _:
+            text = _("alive: %(host)s process %(pid)s since %(since)s, last turn of the loop at %(turn)s")
     values = {"host": holder.host, "pid": holder.pid, "at": clock(holder.heartbeat_at), "since": clock(holder.since)}
-    if holder.is_gone() or not holder.is_alive(now):
-        text = _("no runner is alive: %(host)s process %(pid)s gave its last sign at %(at)s")
-        return Gate(name="runner", passed=False, text=text % values)
-    if holder.loop_at is not None and now - holder.loop_at > STALLED_AFTER:
-        text = _("the loop of the runner stalls: %(host)s process %(pid)s, last turn at %(turn)s")
-        return Gate(name="runner", passed=False, text=text % {**values, "turn": clock(holder.loop_at)})
-    if holder.loop_at is None:
-        return Gate(name="runner", passed=True, text=_("alive: %(host)s process %(pid)s since %(since)s") % values)
-    text = _("alive: %(host)s process %(pid)s since %(since)s, last turn of the loop at %(turn)s")
-    return Gate(name="runner", passed=True, text=text % {**values, "turn": clock(holder.loop_at)})
+    return Gate(name="runner", passed=state == RunnerState.ALIVE, text=text % {**values, "turn": turn and clock(turn)})
 
 
 def clock(moment: datetime) -> str:
@@ -83,7 +107,8 @@ def _walk(row: Job, plan: JobPlan, now: datetime) -> Iterator[Gate]:
     yield _hold()
     yield _switch(row, plan)
     yield _schedule(row, plan)
-    yield _worker(row, now)
+    handed = queues.handed_run(row)
+    yield _queue(handed, plan, now) if handed is not None or plan.queue.value else _worker(row, now)
     yield _last_skip(row)
     yield _next(row, now)
 
@@ -114,10 +139,12 @@ def _hold() -> Gate:
 
 def _switch(row: Job, plan: JobPlan) -> Gate:
     if plan.enabled.value:
-        return Gate(name="enabled", passed=True, text=_("enabled (%(source)s)") % {"source": plan.enabled.source})
+        return Gate(
+            name="enabled", passed=True, text=_("enabled (%(source)s)") % {"source": SOURCES[plan.enabled.source]}
+        )
     if _open(row).filter(forced=True).exists():
         return Gate(name="enabled", passed=True, text=_("disabled, but a forced run is under way"))
-    text = _("disabled (%(source)s)") % {"source": plan.enabled.source}
+    text = _("disabled (%(source)s)") % {"source": SOURCES[plan.enabled.source]}
     if row.changed_at is not None and plan.enabled.source == "database":
         values = {"by": row.changed_by or _("a program"), "at": clock(row.changed_at)}
         text += " " + _("by %(by)s at %(at)s") % values
@@ -126,7 +153,7 @@ def _switch(row: Job, plan: JobPlan) -> Gate:
 
 def _schedule(row: Job, plan: JobPlan) -> Gate:
     schedule = plan.schedule.value
-    words = f"{schedules.words(schedule)} ({plan.schedule.source})"
+    words = f"{schedules.words(schedule)} ({SOURCES[plan.schedule.source]})"
     is_manual = isinstance(schedule, Manual)
     is_over = row.next_run_at is None and row.last_fire_at is not None
     if not is_manual and not is_over:
@@ -141,7 +168,7 @@ def _schedule(row: Job, plan: JobPlan) -> Gate:
 
 
 def _worker(row: Job, now: datetime) -> Gate:
-    runs = Run.objects.using(conf.load().database).filter(status=Status.RUNNING)
+    runs = Run.objects.using(conf.load().database).filter(status=Status.RUNNING, queue="")
     current = runs.select_related("job").defer("output").first()
     if current is None:
         return Gate(name="worker", passed=True, text=_("the worker is free"))
@@ -153,6 +180,25 @@ def _worker(row: Job, now: datetime) -> Gate:
         return Gate(name="worker", passed=True, text=_("the worker runs %(job)s, this job is not due") % values)
     text = _("it waits behind %(job)s, which runs since %(at)s (run %(run)s)") % values
     return Gate(name="worker", passed=False, text=text)
+
+
+def _queue(run: Run | None, plan: JobPlan, now: datetime) -> Gate:
+    """Say where a job stands that is handed over to an engine: it waits for no other job."""
+    if run is None:
+        text = _("its runs are handed over to queue %(queue)s (%(source)s)")
+        text %= {"queue": plan.queue.value, "source": SOURCES[plan.queue.source]}
+        return Gate(name="queue", passed=True, text=text)
+    values: dict[str, object] = {"run": run.pk, "queue": run.queue, "host": run.host}
+    if run.status == Status.RUNNING:
+        text = _("a worker of queue %(queue)s performs it at %(host)s, since %(at)s (run %(run)s)")
+        return Gate(name="queue", passed=True, text=text % {**values, "at": clock(run.started_at or now)})
+    if run.handed_at is None:
+        text = _("it waits to be handed over to queue %(queue)s again (run %(run)s)")
+    elif queues.look(now).queue(run.queue).is_served:
+        text = _("it waits for a worker of queue %(queue)s since %(at)s (run %(run)s)")
+    else:
+        text = _("nobody serves queue %(queue)s: it waits for a worker since %(at)s (run %(run)s)")
+    return Gate(name="queue", passed=False, text=text % {**values, "at": clock(run.handed_at or now)})
 
 
 def _open(row: Job) -> QuerySet[Run]:
@@ -184,7 +230,9 @@ def _next(row: Job, now: datetime) -> Gate:
     due_at = _due_at(row)
     if running is not None:
         text = _("it runs now, since %(at)s (run %(run)s)")
-        text %= {"at": clock(running.started_at or now), "run": running.pk}
+        if running.queue:
+            text = _("it runs now at %(host)s, since %(at)s (run %(run)s)")
+        text %= {"at": clock(running.started_at or now), "run": running.pk, "host": running.host}
     elif due_at is None:
         text = _("it is not due by itself")
     elif due_at <= now:

@@ -43,6 +43,7 @@ class JobPlan:
     timeout: Sourced[timedelta | None]
     notify_on_success: Sourced[bool]
     args: Sourced[tuple[str, ...]]
+    queue: Sourced[str]  # of the engine that performs the runs; empty: the runner does
     zone: tzinfo
     code_schedule: Schedule
     settings_schedule: Schedule | None
@@ -67,6 +68,7 @@ def make_plan(definition: JobDefinition, settings: Settings, row: Job) -> JobPla
         timeout=_timeout(definition, settings, override),
         notify_on_success=_switch(row.notify_on_success, row.notify_default, override.notify_on_success, Source.CODE),
         args=_args(definition, override),
+        queue=queue_of(definition, settings, row),
         zone=settings.time_zone,
         code_schedule=definition.schedule,
         settings_schedule=from_settings,
@@ -147,3 +149,15 @@ def _args(definition: JobDefinition, override: SettingsOverride) -> Sourced[tupl
     if isinstance(override.args, Unset):
         return Sourced(definition.args, Source.CODE)
     return Sourced(override.args, Source.SETTINGS)
+
+
+def queue_of(definition: JobDefinition, settings: Settings, row: Job) -> Sourced[str]:
+    """Say to which queue the runs of this job are handed over; to none without an engine."""
+    override = settings.overrides.get(definition.name, SettingsOverride()).queue
+    if definition.internal or settings.tasks_backend is None:
+        return Sourced("", Source.DEFAULT)
+    if row.override_queue is not None:
+        return Sourced(row.override_queue, Source.DATABASE)
+    if not isinstance(override, Unset):
+        return Sourced(override or "", Source.SETTINGS)
+    return Sourced(definition.queue, Source.CODE if definition.queue else Source.DEFAULT)

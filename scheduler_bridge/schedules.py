@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta, tzinfo
 from typing import Any, Final
@@ -29,9 +29,9 @@ class Interval:
         if not isinstance(self.every, timedelta):
             raise ScheduleError(f"expected a timedelta as interval, got: {self.every!r}")
         if self.every < SHORTEST_INTERVAL:
-            raise ScheduleError(f"expected an interval of one second or more, got: {self.every}")
+            raise ScheduleError(_("expected an interval of one second or more, got: %(value)s") % {"value": self.every})
         if self.every > LONGEST_INTERVAL:
-            raise ScheduleError(f"expected an interval of 100 years or less, got: {self.every}")
+            raise ScheduleError(_("expected an interval of 100 years or less, got: %(value)s") % {"value": self.every})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class DailyTimes:
 
     def __post_init__(self) -> None:
         if not self.times:
-            raise ScheduleError("expected one time of day or several, got none")
+            raise ScheduleError(_("expected one time of day or several, got none"))
         for moment in self.times:
             if not isinstance(moment, time):
                 raise ScheduleError(f"expected a datetime.time, got: {moment!r}")
@@ -51,7 +51,7 @@ class DailyTimes:
         labels = [time_words(moment) for moment in self.times]
         doubles = sorted({label for label in labels if labels.count(label) > 1})
         if doubles:
-            raise ScheduleError(f"expected each time once, got twice: {', '.join(doubles)}")
+            raise ScheduleError(_("expected each time once, got twice: %(value)s") % {"value": ", ".join(doubles)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ Schedule = Interval | DailyTimes | Manual | Custom
 
 _TIME: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _CLOCK: Final = re.compile(r"(?:(\d+)\s*(?:d|days?),?\s+)?(\d+):(\d{2})(?::(\d{2}))?", re.ASCII)
-_AMOUNT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)[\s,]*", re.ASCII)
+_AMOUNT: Final = re.compile(r"([0-9]+(?:[.][0-9]+)?)\s*([^\W\d_]+)[\s,]*")
 _UNITS: Final = {
     **dict.fromkeys(("w", "week", "weeks"), timedelta(weeks=1)),
     **dict.fromkeys(("d", "day", "days"), timedelta(days=1)),
@@ -90,12 +90,16 @@ def parse_time(value: object) -> time:
         return value
     match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ScheduleError(f'expected a time of day such as "09:30" or time(9, 30), got: {value!r}')
+        raise ScheduleError(
+            _('expected a time of day such as "09:30" or time(9, 30), got: %(value)r') % {"value": value}
+        )
     hour, minute, second = (int(part or 0) for part in match.groups())
     try:
         return time(hour, minute, second)
     except ValueError as error:
-        raise ScheduleError(f'expected a time from "00:00" to "23:59:59", got: {value!r}') from error
+        raise ScheduleError(
+            _('expected a time from "00:00" to "23:59:59", got: %(value)r') % {"value": value}
+        ) from error
 
 
 def parse_times(value: object) -> DailyTimes:
@@ -132,7 +136,7 @@ def parse_interval_text(text: str) -> Interval:
     except ScheduleError:
         raise
     except (OverflowError, ValueError) as error:  # a number of more than 4300 digits is a ValueError
-        raise ScheduleError(f"expected a shorter interval, got: {text[:80]!r}") from error
+        raise ScheduleError(_("expected a shorter interval, got: %(value)r") % {"value": text[:80]}) from error
 
 
 def _clock_span(text: str) -> timedelta | None:
@@ -144,13 +148,15 @@ def _clock_span(text: str) -> timedelta | None:
 
 
 def _amount_span(text: str) -> timedelta:
-    total, end = timedelta(0), 0
+    total, end, units = timedelta(0), 0, _UNITS | _own_units()
     for match in _AMOUNT.finditer(text):
-        if match.start() != end or match[2] not in _UNITS:
+        if match.start() != end or match[2] not in units:
             break
-        total, end = total + float(match[1]) * _UNITS[match[2]], match.end()
+        total, end = total + float(match[1]) * units[match[2]], match.end()
     if end == 0 or end != len(text):
-        raise ScheduleError(f'expected an interval such as "45 minutes" or "1:30:00", got: {text!r}')
+        raise ScheduleError(
+            _('expected an interval such as "45 minutes" or "1:30:00", got: %(value)r') % {"value": text}
+        )
     return total
 
 
@@ -169,13 +175,28 @@ def interval_words(every: timedelta) -> str:
     """Say a span of time in its units: "1 hour 30 minutes"."""
     seconds = int(every.total_seconds())
     amounts = (seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
-    texts = (
+    return " ".join(text % amount for text, amount in zip(_spoken(amounts), amounts, strict=True) if amount)
+
+
+def _spoken(amounts: Sequence[int]) -> tuple[str, ...]:
+    """Give the words for so many days, hours, minutes and seconds."""
+    return (
         ngettext("%d day", "%d days", amounts[0]),
         ngettext("%d hour", "%d hours", amounts[1]),
         ngettext("%d minute", "%d minutes", amounts[2]),
         ngettext("%d second", "%d seconds", amounts[3]),
     )
-    return " ".join(text % amount for text, amount in zip(texts, amounts, strict=True) if amount)
+
+
+def _own_units() -> dict[str, timedelta]:
+    """Give the units in the reader's language: what is said in it can be typed in it."""
+    spans = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
+    said = ((_spoken([number] * 4), spans) for number in (1, 2))
+    return {
+        text.replace("%d", "").strip().lower(): span
+        for texts, spans in said
+        for text, span in zip(texts, spans, strict=True)
+    }
 
 
 def words(schedule: Schedule) -> str:

@@ -50,7 +50,8 @@ def overdue(trigger: BaseTrigger, since: datetime, now: datetime) -> Overdue | N
     if first is None or first > now:
         return None
     if isinstance(trigger, IntervalTrigger) and not trigger.jitter:
-        steps = (now - first) // trigger.interval
+        end = now if trigger.end_date is None else min(now, trigger.end_date)
+        steps = (end - first) // trigger.interval
         return Overdue(latest=first + steps * trigger.interval, coalesced=steps)
     return _count(trigger, first, now)
 

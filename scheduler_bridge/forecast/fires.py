@@ -1,11 +1,11 @@
-"""What will happen: the next fire times of a job."""
+"""The next fire times of one job."""
 
 from datetime import datetime
 
-from . import registry
-from .models import Job
-from .plan import JobPlan
-from .triggers import upcoming
+from .. import registry
+from ..models import Job
+from ..plan import JobPlan
+from ..triggers import upcoming
 
 
 def next_fires(plan: JobPlan, row: Job, now: datetime, count: int) -> list[datetime]:
