@@ -2,9 +2,11 @@
 
 A page is asked for by the row it begins after, so that it costs the same wherever it lies, and rows that come or go
 meanwhile neither show a row twice nor hide one. Where no index gives the rows that are asked for, a page looks through
-a limited number of rows and then offers to go on from there.
+some rows, and some more as long as its time lasts, and then offers to go on from there.
 """
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,9 +20,10 @@ from ..models import MomentField
 
 BEFORE: Final = "before"  # older than this row
 AFTER: Final = "after"  # newer than this row
-# How many rows a page looks through for a mix of filters, and for a text.
+# How many rows one statement looks through for a mix of filters, and for a text, whose rows may be large.
 SCANNED: Final = 20_000
 SEARCHED: Final = 2_000
+PATIENCE: Final = 0.5  # seconds for which a page goes on looking while it is not full
 _LARGEST: Final = 2**63 - 1
 
 
@@ -99,14 +102,36 @@ class KeysetList(ChangeList):
         self.can_show_all = self.multi_page = self.show_full_result_count = self.show_admin_actions = False
         self.paginator = None
 
+    def batches(self, size: int, *columns: str) -> Iterator[list[Any]]:
+        """Give these columns of all rows of the list, from new to old, so many rows at a time.
+
+        A batch is shorter where rows are looked for without an index, and may be empty.
+        """
+        place: Position | None = None
+        is_whole = False
+        while not is_whole:
+            end = self._end_of_scan(place, older=True)
+            rows = self._between(place, end, older=True)
+            batch = list(rows.values_list(*columns, "pk", self.date_field or "pk")[:size])
+            yield batch
+            is_whole = end is None and len(batch) < size
+            if len(batch) == size:
+                place = Position(date=batch[-1][-1] if self.is_dated else None, pk=batch[-1][-2])
+            else:
+                place = end
+
     def _read(self, start: Position | None, *, older: bool) -> bool:
         """Read the page that begins after this row; False when that way lies no full page."""
-        rows = self._beyond(self.queryset, start, older)
-        end = self._end_of_scan(start, older)
-        if end is not None:
-            rows = rows.filter(self._compared(end, "gte" if older else "lte"))
-        page = list(rows[: self.list_per_page + 1])
-        is_full = len(page) > self.list_per_page
+        deadline = time.monotonic() + PATIENCE
+        page: list[Any] = []
+        place = start
+        while True:
+            end = self._end_of_scan(place, older)
+            page += self._between(place, end, older)[: self.list_per_page + 1 - len(page)]
+            is_full = len(page) > self.list_per_page
+            if is_full or end is None or time.monotonic() >= deadline:
+                break
+            place = end
         del page[self.list_per_page :]
         onward = self._place(page[-1]) if is_full else end
         self.searched_to = None if is_full else end
@@ -114,6 +139,11 @@ class KeysetList(ChangeList):
         self.older, self.newer = (onward, back) if older else (back, onward)
         self.result_list = page if older else page[::-1]
         return onward is not None
+
+    def _between(self, start: Position | None, end: Position | None, older: bool) -> QuerySet[Any]:
+        """Give the rows behind one place up to another."""
+        rows = self._beyond(self.queryset, start, older)
+        return rows if end is None else rows.filter(self._compared(end, "gte" if older else "lte"))
 
     def _end_of_scan(self, start: Position | None, older: bool) -> Position | None:
         """Give the last row that this page looks at; None where an index leads to its rows or few are left."""

@@ -1,13 +1,14 @@
 """How moments, spans, statuses and output look on the pages."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.urls import reverse
 from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from .. import conf
 from ..models import Report, Run, Status
@@ -39,7 +40,7 @@ def span(value: timedelta | None) -> str:
         return "-"
     seconds = value.total_seconds()
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{formats.number_format(round(seconds, 1), 1)} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
@@ -115,6 +116,66 @@ def cause(run: Run) -> str | SafeString:
     return format_html('{} <span class="sb-quiet">({})</span>', run.get_cause_display(), run.requested_by)
 
 
+def elsewhere(run: Run) -> str | SafeString:
+    """Give where a run was handed over to; nothing of one of the runner's own."""
+    if not run.queue:
+        return ""
+    text = _("queue %(queue)s at %(host)s") if run.host else _("queue %(queue)s")
+    return format_html('<div class="sb-quiet">{}</div>', text % {"queue": run.queue, "host": run.host})
+
+
 def output(text: str) -> SafeString:
     """Give output as text: escaped, without terminal codes and other control characters."""
     return format_html('<pre class="sb-output">{}</pre>', plain(text) or "-")
+
+
+def countdown(value: datetime, now: datetime) -> SafeString:
+    """Give how far away a moment is, which a script counts on where there is one: "in 12 min", "3 h ago"."""
+    seconds = round((value - now).total_seconds())
+    text = _("in %(span)s") if seconds > 0 else _("%(span)s ago")
+    text %= {"span": _rough(abs(seconds))}
+    return format_html('<time data-sb-countdown datetime="{}">{}</time>', f"{value.astimezone(UTC):%FT%TZ}", text)
+
+
+def _rough(seconds: int) -> str:
+    """Say a span in one unit, as the script does."""
+    if seconds < 90:
+        return _("%(number)d s") % {"number": seconds}
+    if seconds < 90 * 60:
+        return _("%(number)d min") % {"number": round(seconds / 60)}
+    if seconds < 36 * 3600:
+        return _("%(number)d h") % {"number": round(seconds / 3600)}
+    days = round(seconds / 86400)
+    return ngettext("%(number)d day", "%(number)d days", days) % {"number": days}
+
+
+def whole(value: timedelta) -> str:
+    """Give a span that goes on, in whole seconds: "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
+    minutes, seconds = divmod(int(value.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours}
+    if hours:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    if minutes:
+        return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": seconds}
+    return _("%(seconds)d s") % {"seconds": seconds}
+
+
+def about(value: timedelta | None) -> str:
+    """Give a span by history, no more exact than it is known: "0.4 s", "48 s", "3 min 20 s"."""
+    return span(value) if value is None or value < timedelta(seconds=10) else whole(value)
+
+
+def clock(value: datetime | None, now: datetime) -> str:
+    """Give a moment of today by its time alone, another as `near` does."""
+    if value is None or conf.load().local(value).date() != conf.load().local(now).date():
+        return near(value, now)
+    local = conf.load().local(value)
+    return f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+
+
+def pill(status: Status) -> SafeString:
+    """Give a status with its colour."""
+    return format_html('<span class="sb-status sb-{}">{}</span>', status.value, status.label)

@@ -1,4 +1,4 @@
-"""The filters of the history: by job, person, cause and date; what is typed works without JavaScript."""
+"""The filters of the history: by job, person, cause, status, mail and date; what is typed works without JavaScript."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,9 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import conf
-from ..models import Cause, Job, Report, Run
+from ..models import FAILURES, Cause, Job, Report, Run, Status
 
 OFFERED: Final = 500  # names of jobs in the list of proposals
+ANY_FAILURE: Final = "any_failure"  # every status that is mailed
+FIRST_DAY: Final = date(1900, 1, 1)
+LAST_DAY: Final = date(9000, 1, 1)
 
 
 class TypedFilter(admin.ListFilter):
@@ -127,42 +130,96 @@ class CauseFilter(admin.SimpleListFilter):
         return found.exclude(cause=Cause.SCHEDULE) if self.has_index else found
 
 
+class StatusFilter(admin.SimpleListFilter):
+    """Runs by what became of them."""
+
+    title = gettext_lazy("status")
+    parameter_name = "status__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(ANY_FAILURE, _("any failure")), *((value, label) for value, label in Status.choices)]
+
+    @property
+    def has_index(self) -> bool:
+        return self.value() != ANY_FAILURE
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
+        if self.value() == ANY_FAILURE:
+            return queryset.filter(status__in=FAILURES)
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
 class MailFilter(admin.SimpleListFilter):
-    """Runs whose mail is not out yet."""
+    """Runs by where the mail about them stands."""
 
     title = gettext_lazy("mail")
     parameter_name = "mail"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(Report.DUE, Report.DUE.label)]
+        return [(value, label) for value, label in Report.choices if value]
+
+    @property
+    def has_index(self) -> bool:
+        return self.value() == Report.DUE
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
-        return queryset.filter(report=Report.DUE) if self.value() == Report.DUE else queryset
+        return queryset.filter(report=self.value()) if self.value() else queryset
 
 
 class DateFilter(TypedFilter):
-    """Runs that were due on these days, in the time zone of the scheduler."""
+    """Runs that were due on these days, in the time zone of the scheduler; or between two moments, to the second."""
 
     title = gettext_lazy("date")
     fields = (("from", gettext_lazy("From"), "date"), ("to", gettext_lazy("To"), "date"))
     is_date = True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
-        first, last = (self._day(name) for name in ("from", "to"))
+        first, last = (self._given(name) for name in ("from", "to"))
         if first is not None:
-            queryset = queryset.filter(scheduled_for__gte=_midnight(first))
-        if last is not None:
+            queryset = queryset.filter(scheduled_for__gte=first if isinstance(first, datetime) else _midnight(first))
+        if isinstance(last, datetime):
+            queryset = queryset.filter(scheduled_for__lt=last + timedelta(seconds=1))
+        elif last is not None:
             queryset = queryset.filter(scheduled_for__lt=_midnight(last + timedelta(days=1)))
         return queryset
 
-    def _day(self, name: str) -> date | None:
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            inputs = [(name, label, self._kind(value), value) for name, label, _kind, value in choice["inputs"]]
+            yield {**choice, "inputs": inputs}
+
+    def shown(self, name: str) -> str:
+        given = self._given(name)
+        if isinstance(given, datetime):
+            return f"{conf.load().local(given):%Y-%m-%dT%H:%M:%S}"
+        return self.typed(name)
+
+    def _kind(self, value: str) -> str:
+        return "datetime-local" if "T" in value else "date"
+
+    def _given(self, name: str) -> date | datetime | None:
         text = self.typed(name)
         try:
-            day = date.fromisoformat(text) if text else None
-        except ValueError as error:
+            return _day_or_moment(text) if text else None
+        except (ValueError, OverflowError) as error:
             raise IncorrectLookupParameters(_("expected a date")) from error
-        # Nothing was due outside these years, and midnights near the ends of the calendar cannot be told.
-        return None if day is None else min(max(day, date(1900, 1, 1)), date(9000, 1, 1))
+
+
+def _day_or_moment(text: str) -> date | datetime:
+    """Read a day or a moment; a moment without a zone is one of the scheduler's.
+
+    Nothing was due outside these years, and midnights near the ends of the calendar cannot be told.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return min(max(date.fromisoformat(text), FIRST_DAY), LAST_DAY)
+    except ValueError:
+        found = datetime.fromisoformat(text)
+    if not FIRST_DAY <= found.date() <= LAST_DAY:
+        raise ValueError(text)
+    return (found if found.tzinfo else found.replace(tzinfo=conf.load().time_zone)).astimezone(UTC)
 
 
 def _midnight(day: date) -> datetime:
