@@ -1,7 +1,11 @@
-"""The Django app: connects post_migrate, change signals and checks."""
+"""The Django app: connects signals and checks, and lets a process of a run be asked for its stack."""
+
+import os
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+from .execution import stack
 
 
 class SchedulerBridgeConfig(AppConfig):
@@ -12,8 +16,9 @@ class SchedulerBridgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Models can be imported only now.
-        from . import checks, receivers
+        # Models can be imported only now, and an engine's worker knows the tasks that are imported.
+        from . import checks, receivers  # the last for its own sake
 
+        stack.listen_in_a_run(os.environ)
         checks.register_checks()
         receivers.connect(self)

@@ -1,4 +1,4 @@
-"""What ``manage.py check`` finds: wrong definitions, wrong settings, an unsuitable database."""
+"""What ``manage.py check`` finds: wrong definitions, wrong settings, an unsuitable database or engine."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -10,12 +10,15 @@ from django.core import checks
 from django.core.checks import CheckMessage
 from django.db import connections, router
 
-from . import conf, plan
+from . import conf, engine, plan
+from .conf import SettingsOverride, Unset
 from .definition import JobDefinition, Problem, args_problems
 from .discovery import chain_problems, discover
 from .exceptions import ScheduleError
+from .models import Job
 
 SQLITE_TIMEOUT = 20  # seconds
+NAMED = 5  # jobs in one message
 
 
 def register_checks() -> None:
@@ -23,6 +26,7 @@ def register_checks() -> None:
     checks.register(check_settings)
     checks.register(check_definitions)
     checks.register(check_databases)
+    checks.register(check_engine)
 
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -116,3 +120,67 @@ def _check_sqlite(using: str) -> Iterator[CheckMessage]:
             '"init_command": "PRAGMA journal_mode=WAL"}.',
             id="scheduler_bridge.W011",
         )
+
+
+def check_engine(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Find an engine that cannot be used, and queues that it does not have."""
+    if conf.problems(conf.raw()):
+        return []
+    found = [*_check_queues_of_internal_jobs()]
+    refusal = engine.problem()
+    if refusal:
+        hint = "Name an alias of TASKS whose backend has workers, and install the package of that backend."
+        found.append(checks.Error(f"SCHEDULER_BRIDGE: {refusal}", hint=hint, id="scheduler_bridge.E004"))
+    elif engine.is_used():
+        found += _check_unknown_queues(engine.queues())
+    else:
+        found += _check_queues_without_engine()
+    return found
+
+
+def _check_queues_of_internal_jobs() -> Iterator[CheckMessage]:
+    definitions = discover().definitions
+    for name, override in conf.load().overrides.items():
+        is_internal = name in definitions and definitions[name].internal
+        if is_internal and override.queue and not isinstance(override.queue, Unset):
+            yield checks.Error(
+                f"SCHEDULER_BRIDGE: OVERRIDES[{name!r}]: queue {override.queue!r} is given to an internal job",
+                hint="An internal job runs in the runner: take the queue out, or make the job external.",
+                id="scheduler_bridge.E006",
+            )
+
+
+def _check_unknown_queues(known: tuple[str, ...]) -> Iterator[CheckMessage]:
+    """Find jobs that go to a queue the engine is not set up for; an engine that names none takes any."""
+    settings = conf.load()
+    for name, definition in discover().definitions.items():
+        queue = plan.queue_of(definition, settings, Job(name=name)).value
+        if queue and known and queue not in known:
+            yield checks.Error(
+                f"{name} ({definition.module}): the engine has no queue {queue!r}",
+                hint=f"Name one of {', '.join(known)}, or add it to QUEUES of TASKS[{settings.tasks_backend!r}].",
+                id="scheduler_bridge.E005",
+            )
+
+
+def _check_queues_without_engine() -> Iterator[CheckMessage]:
+    overrides = conf.load().overrides
+    names = sorted(
+        name
+        for name, definition in discover().definitions.items()
+        if _names_queue(definition, overrides.get(name, SettingsOverride()))
+    )
+    if names:
+        rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield checks.Warning(
+            f"these jobs name a queue, and run in the runner since TASKS_BACKEND is not set: "
+            f"{', '.join(names[:NAMED])}{rest}",
+            hint='Set SCHEDULER_BRIDGE["TASKS_BACKEND"] to an alias of TASKS, or take the queues out.',
+            id="scheduler_bridge.W007",
+        )
+
+
+def _names_queue(definition: JobDefinition, override: SettingsOverride) -> bool:
+    if definition.internal:
+        return False
+    return bool(definition.queue if isinstance(override.queue, Unset) else override.queue)

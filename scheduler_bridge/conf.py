@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
+from .accepted import EXPECTED, OVERRIDE_EXPECTED, is_trigger
 from .exceptions import ConfigurationError
 
 
@@ -38,6 +39,7 @@ class SettingsOverride:
     timeout: timedelta | None | Unset = UNSET
     notify_on_success: bool | Unset = UNSET
     args: tuple[str, ...] | Unset = UNSET
+    queue: str | None | Unset = UNSET  # None: in the runner itself
 
 
 OVERRIDE_KEYS: Final = tuple(item.name for item in fields(SettingsOverride))
@@ -63,6 +65,8 @@ class Settings:
     # where such a fork is as good as a new program.
     spawn: str = "auto"
     hidden_environment: tuple[str, ...] = ()  # variables that external jobs do not get; "AWS_*" names many
+    # The alias in Django's TASKS of the engine that performs the runs of jobs with a queue; None: the runner does.
+    tasks_backend: str | None = None
     site_url: str = ""  # "https://www.example.com", for links in mails
 
     def local(self, moment: datetime) -> datetime:
@@ -113,7 +117,7 @@ def problems(given: Mapping[str, Any]) -> list[str]:
     if not isinstance(given, Mapping):
         return [f"expected a dict, got: {given!r}"]
     found = [f"unknown key {key!r}, expected one of {', '.join(KEYS)}" for key in given if key not in KEYS]
-    for key, (accepts, expected) in _EXPECTED.items():
+    for key, (accepts, expected) in EXPECTED.items():
         if key in given and not accepts(given[key]):
             found.append(f"{key}: expected {expected}, got: {given[key]!r}")
     overrides = given.get("OVERRIDES", {})
@@ -132,15 +136,10 @@ def override_problems(value: Any) -> list[str]:
     ]
     if len([key for key in ("trigger", "interval", "times") if value.get(key) is not None]) > 1:
         found.append("expected only one of trigger, interval and times")
-    for key, (accepts, expected) in _OVERRIDE_EXPECTED.items():
+    for key, (accepts, expected) in OVERRIDE_EXPECTED.items():
         if key in value and not accepts(value[key]):
             found.append(f"{key}: expected {expected}, got: {value[key]!r}")
     return found
-
-
-def is_trigger(value: object) -> bool:
-    """Tell whether this object can say fire times as APScheduler's triggers do."""
-    return callable(getattr(value, "get_next_fire_time", None))
 
 
 def _same(value: Any) -> Any:
@@ -149,16 +148,6 @@ def _same(value: Any) -> Any:
 
 def _zone(value: str | tzinfo) -> tzinfo:
     return ZoneInfo(value) if isinstance(value, str) else value
-
-
-def _is_zone(value: object) -> bool:
-    if not isinstance(value, str):
-        return isinstance(value, tzinfo)
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError, LookupError):
-        return False
-    return True
 
 
 def _override(value: Any) -> SettingsOverride:
@@ -172,66 +161,6 @@ def _overrides(value: Mapping[str, Any]) -> Mapping[str, SettingsOverride]:
     return MappingProxyType({name: _override(entry) for name, entry in value.items()})
 
 
-def _is_positive(value: object) -> bool:
-    return isinstance(value, timedelta) and value > timedelta(0)
-
-
-def _is_limit(value: object) -> bool:
-    return value is None or _is_positive(value)
-
-
-def _is_span(value: object) -> bool:
-    return isinstance(value, timedelta) and value >= timedelta(0)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_way(value: object) -> bool:
-    return value in ("auto", "exec", "fork")
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _is_bool(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-_Test = Callable[[Any], bool]
-_EXPECTED: Final[Mapping[str, tuple[_Test, str]]] = {
-    "OVERRIDES": (_is_mapping, "a dict of job names"),
-    "NOTIFY": (_is_texts, "a list of addresses"),
-    "FROM_EMAIL": (_is_text, "an address"),
-    "TIME_ZONE": (_is_zone, "the name of a time zone"),
-    "TIMEOUT": (_is_limit, "a positive timedelta or None"),
-    "KILL_AFTER": (_is_span, "a timedelta"),
-    "STOP_GRACE": (_is_span, "a timedelta"),
-    "OUTPUT_LIMIT": (_is_count, "a number of bytes"),
-    "HISTORY_AGE": (_is_span, "a timedelta"),
-    "HISTORY_KEEP": (_is_count, "a number of runs"),
-    "DATABASE": (_is_text, "the alias of a database"),
-    "SPAWN": (_is_way, "auto, exec or fork"),
-    "HIDDEN_ENVIRONMENT": (_is_texts, "a list of names or patterns of variables"),
-    "SITE_URL": (_is_text, "an address such as https://www.example.com"),
-}
-_OVERRIDE_EXPECTED: Final[Mapping[str, tuple[_Test, str]]] = {
-    "trigger": (is_trigger, "a trigger object"),
-    "enabled": (_is_bool, "True or False"),
-    "timeout": (_is_limit, "a positive timedelta or None"),
-    "notify_on_success": (_is_bool, "True or False"),
-    "args": (_is_texts, "a list of texts, as on a command line"),
-}
 _CONVERT: Final[Mapping[str, Callable[[Any], Any]]] = {
     "OVERRIDES": _overrides,
     "NOTIFY": tuple,

@@ -6,68 +6,50 @@ import select
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from . import conf, connection, deployment, history, lease, registry, systemd
+from . import conf, connection, deployment, expiry, history, lease, left_over, registry, systemd
+from .away import Watch
+from .candidacy import Bystander, Candidacy
 from .changes import Listener
-from .execution import child_process
-from .history import Queued
-from .lease import Identity, Watch
+from .lease import Identity
 from .models import Runner
-from .registry import Planned
+from .orders import Orders, Timetable
+from .pace import Pace
+from .renewal import Renewal
 
 logger = logging.getLogger("scheduler_bridge")
 
 RETRY_PAUSE: Final = 1.0  # seconds between two looks while the database is away or another holds the lease
 REFRESH_EVERY: Final = 600.0  # seconds; catches what was changed in the tables without a signal
+JOBS_REST: Final = 0.15  # seconds between two readings of the jobs while handed-over runs end one after the other
 REST: Final = 3.0  # times as long as it took to read what changed
 LONGEST_REST: Final = 0.025  # seconds
 SILENT_AFTER: Final = 30.0  # seconds without a turn of the loop, after which systemd hears no sign of life
 STALLED_AFTER: Final = 60.0  # seconds without a turn of the loop, which turns at least every 15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timetable:
-    """All that the loop is to schedule, read in one look."""
-
-    planned: tuple[Planned, ...]
-    queued: tuple[Queued, ...]
-    held: bool
-    again: bool  # time everything anew, not only what changed
-    gone: tuple[str, ...] | None = None  # None: all that is not planned
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
-    """What the control thread tells the process it belongs to."""
-
-    apply: Callable[[Timetable], None]
-    renew: Callable[[], None]  # a migrate changed the tables under the same code
-    outdated: Callable[[], None]  # other code than this process runs was migrated
-    occupied: Callable[[str], bool]  # another holds the lease; True: wait for it
-    failed: Callable[[BaseException], None]
-    loop_at: Callable[[], tuple[datetime, float] | None]  # the last turn of the loop: wall and monotonic
-    busy: Callable[[], bool]  # something runs or waits
-
-
 class Control(threading.Thread):
     """Becomes the runner, stays it, and hears of changes, until told to stop."""
 
-    def __init__(self, me: Identity, orders: Orders) -> None:
+    def __init__(self, me: Identity, orders: Orders, renewal: Renewal) -> None:
         super().__init__(name="control", daemon=True)
         self.me = me
-        self._orders = orders
+        self._orders, self._renewal = orders, renewal
         self._using = conf.load().database
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
         self._asked = self._again = False
         self._complained = False
         self._reader = registry.Reader()
+        self._away = Watch(me)
+        self._pace = Pace(JOBS_REST)
         self._loaded_at = float("-inf")
+        self._ends_at: datetime | None = None  # when something that was changed for a time returns
 
     def reload(self, *, again: bool = False) -> None:
         """Read everything anew at once; safe from any thread and in a signal handler."""
@@ -104,6 +86,7 @@ class Control(threading.Thread):
             done = step()
         except (DatabaseError, InterfaceError) as error:
             connection.drop(self._using)
+            self._away.forget()
             if not self._complained:
                 logger.error("the database does not answer, waiting: %s", str(error).strip())
             self._complained = True
@@ -116,82 +99,101 @@ class Control(threading.Thread):
         return done
 
     def _become_runner(self) -> bool:
-        watch, said, code = Watch(), "", deployment.migrated_code()
-        while not self._stopping:
-            if deployment.migrated_code() != code and deployment.is_outdated():
-                self._orders.outdated()
-                return False
-            holder = lease.holder()
-            if holder is None or watch.expired(holder, time.monotonic()):
-                if holder is not None and holder.end():
-                    logger.warning("process %s was the runner and gave no sign of life, so it was killed", holder.pid)
-                if lease.acquire(self.me, holder, _now()):
-                    return True
-                continue
-            since = conf.load().local(holder.since)
-            text = f"{holder.host} process {holder.pid} is the runner since {since:%Y-%m-%d %H:%M:%S %Z}"
-            if text != said and not self._orders.occupied(text):
-                return False
-            said = text
-            self._pause(RETRY_PAUSE)
-            lease.observe()
-        return False
+        told = Bystander(
+            stopping=lambda: self._stopping,
+            pause=lambda seconds: self._pause(seconds),
+            occupied=self._orders.occupied,
+            outdated=self._orders.outdated,
+        )
+        return Candidacy(self.me, told).win()
 
     def _start(self) -> bool:
         for line in deployment.follow(_now()):
             logger.info(line)
         self._migrated_at = deployment.migrated_at()
-        self._abandon_left_over()
+        left_over.abandon(self.me, _now())
+        self._expire()
         self._listener = Listener(self._using)
         self._listener.changed(time.monotonic())
+        self._beat()  # what waits for the lease is known before a run begins
         self._load()
         return True
 
-    def _abandon_left_over(self) -> None:
-        for run in history.open_runs():
-            ended = child_process.sweep([run.marker]) if run.host == self.me.host and run.marker else ()
-            if history.abandon(run, "its runner is gone", _now(), ended=ended):
-                logger.warning(
-                    "job %s run %s abandoned (due %s): its runner is gone",
-                    run.job.name,
-                    run.pk,
-                    conf.load().local(run.scheduled_for).isoformat(timespec="seconds"),
-                    extra={"job": run.job.name, "run": run.pk, "status": "abandoned", "fire_time": run.scheduled_for},
-                )
-
-    def _load(self) -> None:
+    def _load(self, *, jobs: bool = True) -> None:
         # All jobs when a person or a step of the clock asks for it, and as a safety net; else what changed.
         refresh = self._asked or time.monotonic() - self._loaded_at >= REFRESH_EVERY
         self._asked, again, self._again = False, self._again, False
         held = Runner.objects.using(self._using).values_list("held", flat=True).get(pk=Runner.ROW)
-        queued = history.queued()
+        queued, to_end = history.queued(), history.to_end()
+        self._ends_at = expiry.next_end()
         # Last, since what it has told of once it does not tell again.
+        reading = self._read_jobs(refresh) if refresh or jobs else registry.Reading(planned=(), gone=())
+        self._orders.apply(
+            Timetable(planned=reading.planned, gone=reading.gone, queued=queued, held=held, to_end=to_end, again=again)
+        )
+
+    def _read_jobs(self, refresh: bool) -> registry.Reading:
+        begun = time.monotonic()
         reading = self._reader.read_all(_now()) if refresh else self._reader.read_changed(_now())
-        if refresh:
-            self._loaded_at = time.monotonic()
-        self._orders.apply(Timetable(planned=reading.planned, gone=reading.gone, queued=queued, held=held, again=again))
+        self._pace.read(begun, time.monotonic())
+        self._loaded_at = begun if refresh else self._loaded_at
+        return reading
 
     def _serve(self) -> None:
-        self._beaten_at = float("-inf")
         while not self._stopping:
-            self._survive(self._turn)
+            was_away = self._complained
+            if self._survive(self._turn) and was_away:
+                self._orders.between(partial(left_over.find_lost, self.me))
             self._check_loop()
-            self._pause(min(self._listener.pause if not self._complained else RETRY_PAUSE, self._beat_pause()))
+            self._pause(RETRY_PAUSE if self._complained else self._next_turn())
+
+    def _next_turn(self) -> float:
+        """Give the seconds after which there is something to do though nothing was heard."""
+        monotonic = time.monotonic()
+        looks = min(self._away.pause(monotonic), self._pace.pause(monotonic))
+        return min(self._listener.pause, self._beat_pause(), max(RETRY_PAUSE, self._end_pause()), looks)
 
     def _turn(self) -> bool:
         monotonic = time.monotonic()
         if self._beat_pause() <= 0:
-            turn = self._orders.loop_at()
-            self._listener.tell(lease.renew(self.me, _now(), turn[0] if turn else None))
-            self._beaten_at = monotonic
+            self._beat()
         changed = self._listener.changed(monotonic)
         if changed:
             self._follow_deployment()
-        if changed or self._asked or monotonic - self._loaded_at >= REFRESH_EVERY:
-            self._load()
+        if self._end_pause() <= 0:
+            changed = self._expire() or changed
+        if changed:
+            self._pace.owe()
+        ended = (changed or self._away.pause(monotonic) <= 0) and self._look_away(monotonic)
+        is_time = self._pace.pause(monotonic) <= 0
+        if changed or is_time or self._asked or monotonic - self._loaded_at >= REFRESH_EVERY:
+            self._load(jobs=is_time or not ended)
             # Where changes come in a stream, they are read together and the worker gets its share of the process.
             time.sleep(min(LONGEST_REST, REST * (time.monotonic() - monotonic)))
         return True
+
+    def _beat(self) -> None:
+        begun = time.monotonic()
+        self._listener.tell(self._renewal.renew())
+        self._beaten_at = begun
+
+    def _look_away(self, monotonic: float) -> bool:
+        """Look at what was handed over, and tell whether some of it ended; that is told of first, and noted then."""
+        if not self._away.is_needed or not (news := self._away.look(_now(), monotonic)):
+            return False
+        self._orders.news(news)
+        history.told([run.run_id for run, _completion in news.ended])
+        return bool(news.ended)
+
+    def _expire(self) -> bool:
+        lines = expiry.expire(_now())
+        for line in lines:
+            logger.info(line)
+        return bool(lines)
+
+    def _end_pause(self) -> float:
+        """Give the seconds until something that was changed for a time returns."""
+        return float("inf") if self._ends_at is None else max(0.0, (self._ends_at - _now()).total_seconds())
 
     def _follow_deployment(self) -> None:
         if deployment.is_outdated():

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
+from .accepted import is_queue
 from .conf import UNSET, Unset
 from .exceptions import ScheduleError
 from .schedules import Manual, Schedule, parse_interval, parse_times
@@ -23,6 +24,7 @@ ATTRIBUTES: Final = (
     "trigger_next_on_failure",
     "default_notify_on_success",
     "args",
+    "queue",
     "should_run",
 )
 
@@ -54,6 +56,7 @@ class JobDefinition:
     next_on_failure: bool
     notify_on_success: bool
     args: tuple[str, ...]
+    queue: str  # of the engine that performs it; empty: the runner does
     should_run: Callable[[], Any] | None
     module: str  # the dotted module of the command, its place in messages
     command_class: type[BaseCommand] | None = None  # None where it cannot be loaded
@@ -91,6 +94,7 @@ def define(app: str, command: str, command_class: type[BaseCommand]) -> JobDefin
         next_on_failure=_switch(values, "trigger_next_on_failure", problems),
         notify_on_success=_switch(values, "default_notify_on_success", problems),
         args=_args(values, problems),
+        queue=_queue(values, internal, problems),
         should_run=_should_run(member, values, problems),
         module=command_class.__module__,
         command_class=command_class,
@@ -185,6 +189,18 @@ def _args(values: Mapping[str, Any], problems: list[Problem]) -> tuple[str, ...]
         problems.append(_problem("E110", "a list of texts as args", value, hint))
         return ()
     return tuple(value)
+
+
+def _queue(values: Mapping[str, Any], internal: bool, problems: list[Problem]) -> str:
+    value = values.get("queue")
+    if value is None:
+        return ""
+    if internal or not is_queue(value):
+        hint = "Take the queue out." if internal else 'Write for example: queue = "reports"'
+        expected = "no queue for an internal job" if internal else "the name of a queue as queue"
+        problems.append(_problem("E115", expected, value, hint))
+        return ""
+    return str(value)
 
 
 def args_problems(definition: JobDefinition) -> tuple[Problem, ...]:

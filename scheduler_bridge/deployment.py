@@ -12,9 +12,10 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from . import conf, registry
 from .discovery import discover
-from .models import Job, Run, Runner
+from .models import Deployment, Job, Run, Runner, Standby
 
-TABLES = frozenset(model._meta.db_table for model in (Job, Run, Runner, DjangoJob, DjangoJobExecution))
+MODELS = (Job, Run, Runner, Standby, Deployment, DjangoJob, DjangoJobExecution)
+TABLES = frozenset(model._meta.db_table for model in MODELS)
 
 
 def has_tables() -> bool:
@@ -29,8 +30,9 @@ def follow(now: datetime) -> list[str]:
     lines = registry.sync(now)
     code = code_fingerprint()
     rows = Runner.objects.using(conf.load().database).filter(pk=Runner.ROW)
-    if rows.exclude(code=code).update(code=code) and not lines:
-        lines = [f"code {code[:12]} is in force"]
+    if rows.exclude(code=code).update(code=code):
+        Deployment.objects.using(conf.load().database).create(at=now, code=code)
+        lines = lines or [f"code {code[:12]} is in force"]
     return lines
 
 

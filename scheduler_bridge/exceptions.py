@@ -31,5 +31,21 @@ class JobDisabled(SchedulerBridgeError):
     """A run was asked for by hand, but the job is disabled and the run not forced."""
 
 
+class UnknownRun(SchedulerBridgeError, LookupError):
+    """No run has this number."""
+
+
+class CannotCancel(SchedulerBridgeError):
+    """A run cannot be ended before its time: it goes on inside the runner, or has ended already."""
+
+
+class NothingToSkip(SchedulerBridgeError):
+    """A job has no fire time to come that could be left out."""
+
+
+class EngineError(SchedulerBridgeError):
+    """A run was not handed over: the engine cannot be used, or did not take it."""
+
+
 class LeaseLost(SchedulerBridgeError):
     """Another process holds the lease now: nothing may be started or recorded by this one."""

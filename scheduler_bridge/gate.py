@@ -23,6 +23,7 @@ class Admitted:
     plan: JobPlan
     next_run_at: datetime | None
     forced: bool
+    failing: bool  # its last run failed
     barred: str  # why it must be skipped; empty when it may run
 
 
@@ -39,11 +40,12 @@ def admit(firing: Firing, now: datetime) -> Admitted | None:
         return None
     plan = registry.plan_of(row)
     return Admitted(
-        firing=_counted(row, plan, firing),
+        firing=replace(_counted(row, plan, firing), schedule_key=row.schedule_key),
         plan=plan,
         forced=forced,
         next_run_at=_next(row, plan, firing, now),
-        barred=_bar(row, plan, forced),
+        failing=row.failing_since is not None,
+        barred=_bar(row, plan, forced) or _left_out(row, firing),
     )
 
 
@@ -68,6 +70,13 @@ def _bar(row: Job, plan: JobPlan, forced: bool) -> str:
     if row.removed_at is not None:
         return "the job was removed"
     return "the job is disabled" if not plan.enabled.value and not forced else ""
+
+
+def _left_out(row: Job, firing: Firing) -> str:
+    """Say who wants this one fire time left out; empty when nobody does."""
+    if firing.cause != Cause.SCHEDULE or row.skip_next_at != firing.fire_time:
+        return ""
+    return f"left out, as {row.skip_next_by} asked" if row.skip_next_by else "left out, as asked"
 
 
 def _next(row: Job, plan: JobPlan, firing: Firing, now: datetime) -> datetime | None:

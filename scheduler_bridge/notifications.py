@@ -14,6 +14,7 @@ from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 from django.db import DatabaseError, InterfaceError
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
 
 from . import conf, history
 from .models import Run, Status
@@ -28,10 +29,10 @@ FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 GIVE_UP_AFTER: Final = timedelta(days=1)
 WORDS: Final = {
-    Status.FAILED: "failed",
-    Status.TIMED_OUT: "timed out",
-    Status.ABANDONED: "was abandoned",
-    Status.SUCCEEDED: "succeeded",
+    Status.FAILED: _("failed"),
+    Status.TIMED_OUT: _("timed out"),
+    Status.ABANDONED: _("was abandoned"),
+    Status.SUCCEEDED: _("succeeded"),
 }
 
 

@@ -10,7 +10,7 @@ from django.core.management.base import OutputWrapper
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models.signals import post_delete, post_migrate, post_save
 
-from . import changes, conf, deployment
+from . import changes, conf, deployment, engine, history
 from .models import Job
 
 
@@ -50,6 +50,8 @@ def job_changed(*, instance: Job, raw: bool = False, **kwargs: Any) -> None:
     """Time a saved job anew and tell a running runner."""
     if not raw:
         deployment.settle(instance)
+        if engine.is_used():
+            history.look_again(instance.pk)  # it may go elsewhere now
     changes.announce()
 
 

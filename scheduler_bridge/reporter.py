@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,8 +19,9 @@ RETRY_PAUSE: Final = 60.0  # seconds before mails are looked for again after an 
 class Reporter(threading.Thread):
     """Looks for mails to send when it is told to, and when one that was refused is due again."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[BaseException], None]) -> None:
         super().__init__(name="reports", daemon=True)
+        self._failed = failed
         self._wanted = threading.Event()
         self._ending = False
 
@@ -38,22 +40,32 @@ class Reporter(threading.Thread):
         self._wanted.set()
 
     def run(self) -> None:
+        try:
+            self._report()
+        except BaseException as error:  # without this thread failures would be silent
+            self._failed(error)
+        finally:
+            connections.close_all()
+
+    def _report(self) -> None:
         pause, ending = 0.0, False
         while not ending:
             self._wanted.wait(pause)
             self._wanted.clear()
             ending = self._ending
             pause = self.send()
-        connections.close_all()
 
     def send(self) -> float:
         """Send what is due; give the seconds until a mail that was refused is to be tried again."""
-        try:
-            notifications.send_due(datetime.now(UTC))
-            due_at = history.next_report_at()
-        except (DatabaseError, InterfaceError) as error:
-            logger.debug("reports wait for the database: %s", error)
-            connection.drop(conf.load().database)
+        for _ in range(2):  # a connection that was idle may be broken
+            try:
+                notifications.send_due(datetime.now(UTC))
+                due_at = history.next_report_at()
+                break
+            except (DatabaseError, InterfaceError) as error:
+                logger.debug("reports wait for the database: %s", error)
+                connection.drop(conf.load().database)
+        else:
             return RETRY_PAUSE
         if due_at is None:
             return LONGEST_PAUSE

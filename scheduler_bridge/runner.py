@@ -1,28 +1,31 @@
 """The process: threads, signals, start, reload, stop."""
 
 import logging
-import os
 import signal
-import sys
 import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import FrameType
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError
-
-from . import conf, connection, history, run, systemd
-from .control import Control, Orders, Timetable
+from . import conf, connection, run, systemd
+from .away import News
+from .books import RunnersBooks
+from .control import Control
+from .current import Current
 from .execution import console
-from .execution.child_process import StopRequest
 from .execution.origin import Origin
 from .execution.spawner import Spawner
+from .fence import EXIT_BROKEN, Fence, leave
 from .gate import Held
-from .history import Firing
+from .handing import HandOver, Told
+from .history import Away, Firing, Queued
 from .lease import Identity
 from .models import Run
+from .orders import Orders, Timetable
+from .renewal import Renewal
 from .reporter import Reporter
 from .scheduler import Scheduler
 from .worker import OneWorker
@@ -31,8 +34,8 @@ logger = logging.getLogger("scheduler_bridge")
 
 EXIT_STOPPED: Final = 0
 EXIT_OCCUPIED: Final = 1  # only with --once: another process is the runner
-EXIT_BROKEN: Final = 70  # EX_SOFTWARE: a thread of the runner died, or the lease was lost
 EXIT_OUTDATED: Final = 75  # EX_TEMPFAIL: newer code was migrated; start again
+END_WITHIN: Final = 5.0  # seconds for Python itself to end, which waits for threads that jobs have left
 CLOCK_STEP: Final = timedelta(seconds=2)  # what wall and monotonic clock may differ between two turns
 
 
@@ -44,23 +47,25 @@ class RunnerProcess:
         self._once = once
         self._ready = threading.Event()
         self._stopping = self._hurried = self._patient = False
-        self._end_run: StopRequest | None = None
-        self._current: tuple[Run, bool] | None = None
+        self._current = Current()
         self._turn: tuple[datetime, float] | None = None
         self._applied = False
-        self.reporter = Reporter()
+        self.reporter = Reporter(self._failed)
         me = Identity.mine()
         settings = conf.load()
         self.spawner = Spawner(Origin.from_process(settings.hidden_environment), settings.spawn)
+        self.fence = Fence(lambda: self.control.wake())
+        renewal = Renewal(me, self.fence, lambda: self._turn)
         self._place = run.Workplace(
-            me=me,
+            books=RunnersBooks(me, renewal.freshen),
             spawner=self.spawner,
-            stop=lambda: self._end_run,
+            stop=self._current.wish,
             stopping=lambda: self._stopping,
             entered=self._entered,
         )
         self.worker = OneWorker(self._perform, self._failed)
-        self.scheduler = Scheduler(self.worker, self._turned)
+        self.handing = HandOver(me, Told(local=self._local, look=lambda: self.control.reload(), failed=self._failed))
+        self.scheduler = Scheduler(self.worker, self.handing, self._turned)
         self.control = Control(
             me,
             Orders(
@@ -71,7 +76,10 @@ class RunnerProcess:
                 failed=self._failed,
                 loop_at=lambda: self._turn,
                 busy=lambda: not self.worker.is_idle,
+                news=self._heard,
+                between=lambda find: self.worker.between(lambda: self.reporter.look() if find() else None),
             ),
+            renewal,
         )
 
     def main(self) -> int:
@@ -80,9 +88,9 @@ class RunnerProcess:
         connection.prepare_all()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGHUP, self._on_reload)
-        self.reporter.start()
-        self.control.start()
+        signal.signal(signal.SIGHUP, lambda *_: self.control.reload())
+        for thread in (self.reporter, self.control, self.fence):
+            thread.start()
         self._ready.wait()
         if not self._stopping:
             if not self._once:
@@ -100,9 +108,6 @@ class RunnerProcess:
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._hurried = self._stopping and not self._patient
         self._stop(EXIT_STOPPED)
-
-    def _on_reload(self, number: int, frame: FrameType | None) -> None:
-        self.control.reload()
 
     def _stop(self, exit_code: int) -> None:
         self._patient = exit_code == EXIT_OUTDATED
@@ -125,7 +130,7 @@ class RunnerProcess:
         return True
 
     def _apply(self, timetable: Timetable) -> None:
-        planned, queued = timetable.planned, timetable.queued
+        planned, queued, self._current.to_end = timetable.planned, timetable.queued, timetable.to_end
         if self._once:
             now = datetime.now(UTC)
             planned = tuple(replace(item, trigger=None) for item in planned if item.due and not self._applied)
@@ -148,8 +153,17 @@ class RunnerProcess:
             if abs(step) > CLOCK_STEP:
                 logger.warning("the system clock was set by %.1f s", step.total_seconds())
                 self.control.reload(again=True)
-        if self._once and self._applied and (self.worker.is_held or self.worker.is_idle) and not scheduler.is_due(now):
+        if self._once and self._applied and self._is_done and not scheduler.is_due(now):
             self._stop(EXIT_STOPPED)
+
+    def _tell(self, scheduler: Scheduler, away: Away, completion: run.Completion) -> None:
+        scheduler.tell_of(away, completion)
+        if not scheduler.is_handed_over(away.name):
+            self.control.reload(again=True)  # it is the worker's own now, which could not start it meanwhile
+
+    @property
+    def _is_done(self) -> bool:
+        return (self.worker.is_held or self.worker.is_idle) and self.handing.is_idle
 
     def _perform(self, firing: Firing) -> run.Completion | None:
         try:
@@ -159,12 +173,26 @@ class RunnerProcess:
         except Held:
             self.control.reload()
             raise
+        self.handing.free(firing.job_id)
         if completion is not None and completion.owes_mail:
             self.reporter.look()
         return completion
 
+    def _local(self, queued: Queued) -> None:
+        self.scheduler.wish(lambda scheduler: scheduler.submit((queued,)))
+
+    def _heard(self, news: News) -> None:
+        """Go on after runs that were handed over."""
+        self.handing.again(news.again)
+        for away, completion in news.ended:
+            self.scheduler.wish(partial(self._tell, away=away, completion=completion))
+            self.handing.free(away.job_id)
+            if completion.owes_mail:
+                self.reporter.look()
+
     def _entered(self, entered: Run | None, internal: bool) -> None:
-        self._current = None if entered is None else (entered, internal)
+        self._current.entered(entered, internal)
+        self.fence.entered("" if entered is None else f"job {entered.job.name} run {entered.pk}")
         systemd.notify("STATUS=running" if entered is None else f"STATUS=running {entered.job.name}")
         if entered is not None and not internal:
             self.control.wake()  # from now on the heartbeat is that of a busy runner
@@ -172,16 +200,30 @@ class RunnerProcess:
     def _leave(self) -> int:
         systemd.notify("STOPPING=1")
         self.worker.close()
+        self.handing.shutdown()
         ended = self._wait_for_worker()
         self.reporter.stop()
-        self.control.stop()
-        self.control.join(5)
+        if ended:  # else the lease is kept: the job inside goes on until this process is gone
+            self.control.stop()
+            self.control.join(5)
         self.reporter.join(0 if self._hurried else 10)
         self.spawner.close()
         if not ended:
             self._exit(self.exit_code)
         console.uninstall()
         return self.exit_code
+
+    def end_soon(self) -> None:
+        """Let the process end in a moment, whatever keeps it."""
+        timer = threading.Timer(END_WITHIN, self._end)
+        timer.daemon = True
+        timer.start()
+
+    def _end(self) -> None:
+        own = (threading.main_thread(), threading.current_thread())
+        names = ", ".join(thread.name for thread in threading.enumerate() if thread not in own)
+        logger.warning("the runner ends though threads go on: %s", names or "none")
+        self._exit(self.exit_code)
 
     def _wait_for_worker(self) -> bool:
         """Let the current run end within the grace, then end it; False when an internal one goes on."""
@@ -191,19 +233,12 @@ class RunnerProcess:
                 deadline = time.monotonic() + conf.load().stop_grace.total_seconds()
             if not self._hurried and (deadline is None or time.monotonic() < deadline):
                 continue
-            current = self._current
-            if current is not None and current[1]:
-                self._abandon(current[0])
+            if self._current.is_internal:
+                self._current.abandon()
                 return False
-            self._end_run = StopRequest("the runner was stopped")
+            self._current.end("the runner was stopped")
             return self.worker.join(conf.load().kill_after.total_seconds() + 5)
         return True
-
-    def _abandon(self, current: Run) -> None:
-        try:
-            history.abandon(current, "the runner was stopped and the job did not end in time", datetime.now(UTC))
-        except (DatabaseError, InterfaceError) as error:
-            logger.error("job %s run %s is recorded at the next start: %s", current.job.name, current.pk, error)
 
     def _failed(self, error: BaseException) -> None:
         """End the process at once: what is left of it is no runner. Its external run ends with it."""
@@ -211,7 +246,4 @@ class RunnerProcess:
         self._exit(EXIT_BROKEN)
 
     def _exit(self, code: int) -> None:
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        leave(code)

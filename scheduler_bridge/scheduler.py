@@ -13,12 +13,13 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.date import DateTrigger
 from django_apscheduler.jobstores import DjangoMemoryJobStore
 
-from .history import Firing, Queued
+from .handing import ALIAS, HandOver
+from .history import Away, Firing, Queued
 from .models import Cause
 from .registry import Planned
-from .run import EARLY
+from .run import EARLY, Completion
 from .triggers import weight
-from .worker import OneWorker, run_id_text
+from .worker import OneWorker, event_of, run_id_text
 
 # The loop looks at the wall clock at least so often, since its waiting follows the monotonic one.
 LONGEST_WAIT: Final = 15.0  # seconds
@@ -36,10 +37,11 @@ class Store(DjangoMemoryJobStore):
 class Scheduler(BlockingScheduler):
     """The loop on the main thread: wishes in, due jobs to the worker; no database, and nobody else calls it."""
 
-    def __init__(self, worker: OneWorker, turned: Callable[["Scheduler", datetime], None]) -> None:
+    def __init__(self, worker: OneWorker, handing: HandOver, turned: Callable[["Scheduler", datetime], None]) -> None:
         self.store = Store()
-        super().__init__(timezone=UTC, jobstores={"default": self.store}, executors={"default": worker})
-        self.worker = worker
+        executors = {"default": worker, ALIAS: handing}
+        super().__init__(timezone=UTC, jobstores={"default": self.store}, executors=executors)
+        self.worker, self.handing = worker, handing
         self._turned = turned
         self._wishes: SimpleQueue[Wish] = SimpleQueue()
         self._ending = False
@@ -71,6 +73,7 @@ class Scheduler(BlockingScheduler):
             gone: the jobs that are planned no more, where ``planned`` holds only some; None: it holds all there are.
         """
         self.worker.hold(held)
+        self.handing.hold(held)
         for name in self._unplanned(planned) if gone is None else gone:
             if self.get_job(name) is not None:
                 self.remove_job(name)
@@ -87,7 +90,7 @@ class Scheduler(BlockingScheduler):
         """Take up queued runs; one that is known already is passed over."""
         for item in queued:
             job_id = run_id_text(item)
-            if self.get_job(job_id) is None and not self.worker.knows(job_id):
+            if self.get_job(job_id) is None and not self.worker.knows(job_id) and not self.handing.knows(job_id):
                 firing = Firing(
                     job_id=item.job_id,
                     name=item.name,
@@ -95,7 +98,17 @@ class Scheduler(BlockingScheduler):
                     fire_time=item.scheduled_for,
                     run_id=item.run_id,
                 )
-                self._add(job_id, DateTrigger(item.scheduled_for, UTC), item.scheduled_for, firing, "")
+                self._add(job_id, DateTrigger(item.scheduled_for, UTC), firing, "", item.queue)
+
+    def tell_of(self, away: Away, completion: Completion) -> None:
+        """Let the listeners know of a run that a worker of the engine has ended."""
+        job_id = away.name if away.cause == Cause.SCHEDULE else f"run:{away.run_id}"
+        self._dispatch_event(event_of(job_id, away.fire_time, completion))
+
+    def is_handed_over(self, name: str) -> bool:
+        """Tell whether the runs of this job are handed over, or it has none to come."""
+        job = self.get_job(name)
+        return job is None or job.executor == ALIAS
 
     def is_due(self, now: datetime) -> bool:
         """Tell whether the loop has something to hand to the worker already."""
@@ -113,15 +126,16 @@ class Scheduler(BlockingScheduler):
             firing = Firing(
                 job_id=item.job_id, name=item.name, cause=Cause.SCHEDULE, fire_time=start, coalesced=max(0, backlog)
             )
-            self._add(item.name, trigger, start, firing, item.key)
+            self._add(item.name, trigger, firing, item.key, item.queue)
 
-    def _add(self, job_id: str, trigger: Any, start: datetime, firing: Firing, key: str) -> None:
+    def _add(self, job_id: str, trigger: Any, firing: Firing, key: str, queue: str) -> None:
         self.add_job(
             _ticket,
             trigger,
             id=job_id,
             kwargs={"firing": firing, "key": key, "backlog": [firing.coalesced]},
-            next_run_time=start,
+            next_run_time=firing.fire_time,
+            executor=ALIAS if queue else "default",
             replace_existing=True,
             max_instances=1,
             coalesce=True,
@@ -146,7 +160,8 @@ class Scheduler(BlockingScheduler):
         end = time.monotonic() + seconds
         early = EARLY.total_seconds()
         if seconds > early and not self._event.wait(seconds - early):
-            for job in self.store.get_due_jobs(datetime.now(UTC) + EARLY)[:1]:
+            due = self.store.get_due_jobs(datetime.now(UTC) + EARLY)
+            for job in [job for job in due if job.executor == "default"][:1]:
                 self.worker.begin(job)
         self._event.wait(max(0.0, end - time.monotonic()))
         self._event.clear()

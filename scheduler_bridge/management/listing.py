@@ -26,6 +26,8 @@ class Entry:
     last_status: str | None
     last_reason: str | None
     broken: bool
+    queue: str  # of the engine that its runs are handed over to; empty: the runner performs them
+    queue_source: str
 
 
 def entries() -> list[Entry]:
@@ -35,9 +37,13 @@ def entries() -> list[Entry]:
 
 
 def columns(listed: Sequence[Entry]) -> list[list[str]]:
-    """Give the list as cells, the head first."""
+    """Give the list as cells, the head first; with the queues where a job has one."""
     head = [_("job"), _("enabled"), _("schedule"), _("from"), _("next run"), _("last run"), _("status")]
-    return [head, *(_cells(entry) for entry in listed)]
+    rows = [head, *(_cells(entry) for entry in listed)]
+    if any(entry.queue for entry in listed):
+        queues = [_("queue"), *(entry.queue or "-" for entry in listed)]
+        rows = [[*row, queue] for row, queue in zip(rows, queues, strict=True)]
+    return rows
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -54,6 +60,8 @@ def run_values(run: Run) -> dict[str, Any]:
         "status": str(run.status),
         "reason": run.reason,
         "exit_code": run.exit_code,
+        "queue": run.queue,
+        "host": run.host,
         "scheduled_for": run.scheduled_for,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
@@ -76,6 +84,8 @@ def _entry(row: Job) -> Entry:
         last_status=str(last.status) if last else None,
         last_reason=last.reason if last else None,
         broken=bool(row.broken),
+        queue=plan.queue.value,
+        queue_source=plan.queue.source.value,
     )
 
 

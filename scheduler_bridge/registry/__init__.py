@@ -1,7 +1,22 @@
 """Makes the Job rows match the definitions, and reads them back as what the runner schedules."""
 
-from .effective import definition_of, plan_of, settle, trigger_of
+from .effective import ROUTING, definition_of, plan_of, queue_of, settle, time_anew, trigger_of
 from .matching import sync
-from .timetable import Planned, Reader, Reading, due, load
+from .timetable import Planned, Reader, Reading, due, load, peek
 
-__all__ = ["Planned", "Reader", "Reading", "definition_of", "due", "load", "plan_of", "settle", "sync", "trigger_of"]
+__all__ = [
+    "ROUTING",
+    "Planned",
+    "Reader",
+    "Reading",
+    "definition_of",
+    "due",
+    "load",
+    "peek",
+    "plan_of",
+    "queue_of",
+    "settle",
+    "sync",
+    "time_anew",
+    "trigger_of",
+]

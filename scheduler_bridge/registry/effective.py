@@ -1,10 +1,12 @@
 """What holds for one row: its definition, its plan, its trigger; and timing it anew when that changed."""
 
 from datetime import datetime
+from typing import Final
 
 from apscheduler.triggers.base import BaseTrigger
 
 from .. import conf, discovery, ledger, schedules
+from .. import plan as plans
 from ..conf import UNSET
 from ..definition import JobDefinition
 from ..discovery import Discovery
@@ -12,6 +14,9 @@ from ..models import Job
 from ..plan import JobPlan, make_plan
 from ..schedules import Schedule
 from ..triggers import fingerprint, next_fire, overdue, to_trigger
+
+# What `queue_of` reads of a row.
+ROUTING: Final = ("name", "override_queue", "app", "command", "description", "schedule_key")
 
 
 def definition_of(row: Job, found: Discovery) -> JobDefinition:
@@ -30,6 +35,7 @@ def definition_of(row: Job, found: Discovery) -> JobDefinition:
         next_on_failure=False,
         notify_on_success=False,
         args=(),
+        queue="",
         should_run=None,
         module="",
     )
@@ -38,6 +44,14 @@ def definition_of(row: Job, found: Discovery) -> JobDefinition:
 def plan_of(row: Job) -> JobPlan:
     """Give what holds for this job now."""
     return make_plan(definition_of(row, discovery.discover()), conf.load(), row)
+
+
+def queue_of(row: Job) -> str:
+    """Say to which queue the runs of this job are handed over; empty when the runner performs them.
+
+    A row with these columns is enough for it; those of the code are asked only where the code cannot be loaded.
+    """
+    return plans.queue_of(definition_of(row, discovery.discover()), conf.load(), row).value
 
 
 def trigger_of(plan: JobPlan, row: Job, now: datetime) -> BaseTrigger | None:

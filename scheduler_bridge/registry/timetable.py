@@ -16,7 +16,7 @@ from .effective import plan_of, settle, trigger_of
 from .snapshot import Row
 
 # With the code and the settings of this process, these columns say all of how a job is timed.
-TIMING = ("enabled", "override_interval", "override_times", "schedule_key", "name")
+TIMING = ("enabled", "override_interval", "override_times", "override_queue", "schedule_key", "name")
 BATCH = 500  # rows asked for by id in one statement
 
 
@@ -30,6 +30,7 @@ class Planned:
     trigger: BaseTrigger | None
     next_run_at: datetime | None
     due: Overdue | None  # what is owed a run already
+    queue: str = ""  # of the engine that its runs are handed over to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,13 @@ def load(now: datetime) -> tuple[Planned, ...]:
     return _wanted(_scheduled(), now)
 
 
+def peek(now: datetime) -> tuple[Planned, ...]:
+    """Read what `load` reads, and change nothing: a job that was changed a moment ago may be told by its old times."""
+    rows = list(_scheduled().defer("broken"))
+    planned = [_as_planned(row, plan_of(row), now) for row in rows]
+    return tuple(item for item in planned if item.trigger or item.due)
+
+
 def due(row: Job, trigger: BaseTrigger | None, now: datetime) -> Overdue | None:
     """Give what this job owes a run at this moment; None when nothing."""
     found = overdue(trigger, row.owed_since, now) if trigger else None
@@ -111,12 +119,17 @@ def _planned(row: Job, now: datetime) -> Planned:
     plan = plan_of(row)
     settle(row, plan, now)
     _follow_clock(row, plan, now)
+    return _as_planned(row, plan, now)
+
+
+def _as_planned(row: Job, plan: JobPlan, now: datetime) -> Planned:
     trigger = trigger_of(plan, row, now) if plan.enabled.value else None
     return Planned(
         job_id=row.pk,
         name=row.name,
         # A row that was deleted and made again is another, though its schedule is the same.
-        key=f"{row.pk} {row.schedule_key}",
+        key=f"{row.pk} {row.schedule_key} {plan.queue.value}".rstrip(),
+        queue=plan.queue.value,
         trigger=trigger,
         next_run_at=next_fire(trigger, max(row.owed_since, now)) if trigger else None,
         due=due(row, trigger, now),

@@ -28,7 +28,10 @@ class Command(BaseCommand):
             preload.main(int(descriptor), float(started), way)
             return
         _log_to_console(options["verbosity"])
-        code = RunnerProcess(once=options["once"]).main()
+        runner = RunnerProcess(once=options["once"])
+        code = runner.main()
+        if vars(self).get("_called_from_command_line"):  # else the process is not ours to end
+            runner.end_soon()
         if code:
             sys.exit(code)
 

@@ -13,19 +13,16 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DatabaseError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from scheduler_bridge import api, conf, diagnosis, lease
-from scheduler_bridge.diagnosis import Gate
+from scheduler_bridge import api, conf, diagnosis
 from scheduler_bridge.discovery import discover
 from scheduler_bridge.exceptions import JobDisabled, UnknownJob
-from scheduler_bridge.management import listing
-from scheduler_bridge.models import OPEN_STATUSES, Run, Runner, Status
+from scheduler_bridge.management import listing, status
+from scheduler_bridge.models import OPEN_STATUSES, Run, Status
 from scheduler_bridge.plain import plain
 
-NOT_ALIVE: Final = 2  # exit code of status
 POLL: Final = 0.2  # seconds
 
 
@@ -39,7 +36,7 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", metavar="list|run|why|hold|resume|status|unscheduled")
         for name, text in (
             ("list", _("every job, with its schedule and its last run")),
-            ("status", _("whether a runner is alive; exit code 2 when not")),
+            ("status", _("whether a runner is alive; exit code 2 when not, 3 when nobody serves a queue")),
             ("unscheduled", _("the commands that are no jobs")),
         ):
             _json_option(actions.add_parser(name, help=text))
@@ -105,13 +102,13 @@ class Command(BaseCommand):
         self.stdout.write(_("resumed"))
 
     def do_status(self, options: dict[str, Any]) -> None:
-        gate, holder, held = _state()
+        found = status.status(datetime.now(UTC))
         if options["json"]:
-            self._json({"alive": gate.passed, "text": gate.text, "held": held, "runner": holder})
+            self._json(status.values(found))
         else:
-            self.stdout.write(gate.text + (f", {_('on hold')}" if held else ""))
-        if not gate.passed:
-            sys.exit(NOT_ALIVE)
+            self._lines(list(status.lines(found)))
+        if found.exit_code:
+            sys.exit(found.exit_code)
 
     def do_unscheduled(self, options: dict[str, Any]) -> None:
         names = sorted(discover().others)
@@ -121,9 +118,10 @@ class Command(BaseCommand):
             self._lines(names)
 
     def _warn_of_a_long_wait(self) -> None:
-        gate, _holder, held = _state()
-        if not gate.passed or held:
-            self.stderr.write(_("waiting: %(why)s") % {"why": _("the runner is on hold") if held else gate.text})
+        found = status.status(datetime.now(UTC))
+        why = _("the runner is on hold") if found.held else "" if found.gate.passed else found.gate.text
+        if why:
+            self.stderr.write(_("waiting: %(why)s") % {"why": why})
 
     def _show_end(self, run: Run) -> None:
         self.stdout.write(plain(run.output), ending="")
@@ -153,18 +151,6 @@ def _person() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name
         return f"uid {os.getuid()}"
-
-
-def _state() -> tuple[Gate, dict[str, Any] | None, bool]:
-    """Give whether a runner is alive, who it is, and whether it is on hold; an outage is an answer, too."""
-    now = datetime.now(UTC)
-    try:
-        holder = lease.holder()
-        held = Runner.objects.using(conf.load().database).filter(pk=Runner.ROW, held=True).exists()
-    except DatabaseError as error:
-        text = _("the database does not answer: %(error)s") % {"error": " ".join(str(error).split())}
-        return Gate(name="runner", passed=False, text=text), None, False
-    return diagnosis.runner_gate(holder, now), asdict(holder) if holder else None, held
 
 
 def _closed(run: Run) -> Run:
