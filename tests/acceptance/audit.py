@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from math import floor
 
-from .evidence import Change, Evidence, Mark, Row
+from .evidence import Change, Evidence, Row
+from .executions import executions, overlaps
 
 FAILURES = ("failed", "timed_out", "abandoned")
 OPEN = ("queued", "running")
@@ -20,7 +21,6 @@ EXECUTED = "Executed"
 # Until a runner has heard of a change, the rule before it may still give a fire time: a second where it is asked for,
 # some more after an outage.
 HEARD = timedelta(seconds=5)
-CLOCK = timedelta(microseconds=5)  # the trace is rounded to microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,6 @@ class Grid:
 
     def has(self, moment: datetime) -> bool:
         return (moment - self.known) % self.every == timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One execution as the job saw it."""
-
-    job: str
-    marker: str
-    begins: datetime
-    ends: datetime  # the last sign of life
-    is_whole: bool
 
 
 def audit(evidence: Evidence) -> tuple[str, ...]:
@@ -64,10 +53,11 @@ def coverage(evidence: Evidence) -> Iterator[str]:
 def covered(job: str, changes: Sequence[Change], rows: Sequence[Row]) -> Iterator[str]:
     certain: list[datetime] = []
     possible: list[datetime] = []  # due while the rule was changed: by the old one, by the new one, or not at all
-    grid: Grid | None = None
+    known: Grid | None = None  # that of the last rule of which something was seen
     for change, following in pairwise(changes):
-        grid = found_grid(change, following, rows, grid)
-        yield from silent(change, following, grid)
+        grid = found_grid(change, following, rows, known)
+        known = grid or known
+        yield from silent(change, following, grid, rows)
         for moment in moments(change, following, grid):
             is_certain = change.done < moment <= following.asked
             (certain if is_certain else possible).append(moment)
@@ -89,11 +79,20 @@ def covered(job: str, changes: Sequence[Change], rows: Sequence[Row]) -> Iterato
         yield f"{job}: {total} fire times are covered, expected {len(certain)} to {len(certain) + len(possible)}"
 
 
-def silent(change: Change, following: Change, grid: Grid | None) -> Iterator[str]:
+def silent(change: Change, following: Change, grid: Grid | None, rows: Sequence[Row]) -> Iterator[str]:
     """Find a rule of which nothing was seen though it held for longer than its interval."""
     every = change.rule.every
-    if every and following.asked - change.done > every and grid is None:
+    if every is None or grid is not None or any(is_counted_on(row, change.done, following.asked) for row in rows):
+        return
+    if following.asked - change.done > every:
         yield f"{change.job}: no run between {change.done} and {following.asked}, expected one every {every}"
+
+
+def is_counted_on(row: Row, begin: datetime, end: datetime) -> bool:
+    """Tell whether a skip may stand for others of its kind in this span, which leave no row of their own."""
+    return (
+        row.status == "skipped" and row.scheduled_for <= end and row.finished_at is not None and row.finished_at > begin
+    )
 
 
 def moments(change: Change, following: Change, grid: Grid | None) -> list[datetime]:
@@ -109,14 +108,18 @@ def moments(change: Change, following: Change, grid: Grid | None) -> list[dateti
 
 
 def found_grid(change: Change, following: Change, rows: Sequence[Row], before: Grid | None) -> Grid | None:
-    """Find one fire time of this rule, not of the one before it: its grid hangs on the last one of that."""
+    """Find one fire time of this rule, not of the one before it: its grid hangs on the last one of that.
+
+    A rule with the same interval goes on in the same grid, whatever came between.
+    """
     if change.rule.every is None:
         return None
+    goes_on = before is not None and before.every == change.rule.every
     for row in rows:
         is_old = before and before.has(row.scheduled_for) and row.scheduled_for <= change.done + HEARD
-        if change.done < row.scheduled_for <= following.asked and not is_old:
+        if change.done < row.scheduled_for <= following.asked and (goes_on or not is_old):
             return Grid(row.scheduled_for, change.rule.every)
-    return None
+    return before if goes_on else None
 
 
 def open_rows(evidence: Evidence) -> Iterator[str]:
@@ -135,64 +138,6 @@ def doubles(evidence: Evidence) -> Iterator[str]:
     for run, before, after in evidence.transitions:
         if before not in OPEN:
             yield f"run {run} was {before} and became {after}"
-
-
-def executions(evidence: Evidence) -> Iterator[str]:
-    """Each execution has its row, and each row that says it ended by itself was executed once."""
-    found: dict[int, list[Span]] = defaultdict(list)
-    rows: dict[str, list[Row]] = defaultdict(list)
-    for row in evidence.rows:
-        rows[row.job].append(row)
-    for span in spans(evidence.marks):
-        owners = [row for row in rows[span.job] if belongs(span, row)]
-        if len(owners) != 1:
-            yield f"{span.job}: executed at {span.begins}, expected one run for it, got {[row.id for row in owners]}"
-        for row in owners:
-            found[row.id].append(span)
-    for row in evidence.rows:
-        yield from executed(row, found[row.id])
-
-
-def executed(row: Row, found: Sequence[Span]) -> Iterator[str]:
-    if row.status == "succeeded" and [span.is_whole for span in found] != [True]:
-        yield f"{row.job}: run {row.id} succeeded, expected one whole execution, got {len(found)}"
-    elif row.status == "skipped" and found:
-        yield f"{row.job}: run {row.id} was skipped but executed at {found[0].begins}"
-    elif len(found) > 1:
-        yield f"{row.job}: run {row.id} was executed {len(found)} times"
-
-
-def belongs(span: Span, row: Row) -> bool:
-    if span.marker:
-        return row.marker == span.marker
-    if row.started_at is None:
-        return False
-    return row.started_at - CLOCK <= span.begins and (row.finished_at is None or span.begins <= row.finished_at + CLOCK)
-
-
-def spans(marks: Sequence[Mark]) -> list[Span]:
-    """Give what was executed, in the order of the starts."""
-    by_token: dict[str, list[Mark]] = defaultdict(list)
-    for mark in marks:
-        by_token[mark.token].append(mark)
-    found = [
-        Span(
-            job=group[0].job,
-            marker=group[0].marker,
-            begins=min(mark.moment for mark in group),
-            ends=max(mark.moment for mark in group),
-            is_whole={"start", "end"} <= {mark.word for mark in group},
-        )
-        for group in by_token.values()
-    ]
-    return sorted(found, key=lambda span: span.begins)
-
-
-def overlaps(evidence: Evidence) -> Iterator[str]:
-    """No two jobs are executed at once."""
-    for before, after in pairwise(spans(evidence.marks)):
-        if after.begins < before.ends - CLOCK:
-            yield f"{after.job} began at {after.begins}, while {before.job} was alive until {before.ends}"
 
 
 def mails(evidence: Evidence) -> Iterator[str]:

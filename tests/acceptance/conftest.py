@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from tests.chaos import servers
+from tests.engines.kinds import ENGINES
 from tests.settings import ENGINE
 
+from .engaged import Engaged, engaged
 from .stage import Stage, staged
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +122,39 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with staged(tmp_path_factory.mktemp("site")) as stage:
         stage.see_all_run()
         yield stage
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let all tests with one engine go to one process, where "loadgroup" is asked for: they share a site."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByEngine(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.rpartition("[")[2]
+
+    return ByEngine(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def _engaged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engaged]:
+    """A site that hands its external jobs over to an engine; all tests with one engine share it."""
+    if missing := ENGINES[request.param].missing():
+        pytest.skip(f"{request.param}: {missing}")
+    if ENGINE not in servers.engines():
+        pytest.skip(f"the programs of {ENGINE} are not installed here")
+    with engaged(tmp_path_factory.mktemp(request.param), request.param) as site:
+        site.see_scheduled_run()
+        yield site
+        site.see_scheduled_run()
+        assert site.harm() == ()
+
+
+@pytest.fixture
+def shop(_engaged: Engaged) -> Iterator[Engaged]:
+    """The site with an engine, with everything at work."""
+    yield _engaged
+    _engaged.recover()
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ class Row:
     marker: str
     report: str
     is_postponed: bool  # its mail was refused and is to be tried again
+    queue: str = ""  # of the engine whose worker performed it; empty: the runner did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

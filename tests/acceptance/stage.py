@@ -40,10 +40,15 @@ class Stage:
             time.sleep(0.05)
         return found
 
-    def stand_at(self, point: str) -> None:
-        """Let the next run that comes to this step stand still there."""
+    def stand_at(self, point: str, ask: Callable[[], object] = bool, within: float = 30) -> None:
+        """Let the next run that comes to this step stand still there.
+
+        Args:
+            ask: asks for that run, where none is on its way.
+        """
         (self.world.folder / WANTED).write_text(point)
-        self.wait((self.world.folder / REACHED).exists, 30)
+        ask()
+        self.wait((self.world.folder / REACHED).exists, within)
 
     def go_on(self) -> None:
         """Let what stands still go on, if it lives."""
@@ -71,11 +76,17 @@ class Stage:
         return (*settled(self.world), *audit(self.world.evidence()))
 
 
+def readable(folder: Path) -> None:
+    """Let a database server that gave up root reach its own folder in this one."""
+    ours = (parent for parent in folder.parents if parent.name.startswith(("pytest-", "popen-")))
+    for parent in (folder, *ours):
+        parent.chmod(parent.stat().st_mode | 0o055)
+
+
 @contextmanager
 def staged(folder: Path, jobs: Sequence[Specimen] = JOBS) -> Iterator[Stage]:
     """Set up the site with two runners."""
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o055)  # a database server that gave up root reaches its own folder in it
+    readable(folder)
     with suffering(folder, ENGINE, os.environ.get("SITE_SPAWN", "auto"), jobs, 4) as world:
         world.keeper.start()
         yield Stage(world)

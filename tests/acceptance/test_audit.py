@@ -1,9 +1,13 @@
 """The audit finds each kind of harm: evidence of a good window passes, and one thing wrong in it is named."""
 
+import os
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+from tests.chaos.keeper import FORGIVEN, LONGEST, Sampler
 
 from .audit import audit
 from .evidence import Change, Evidence, Execution, Mark, Row, Rule
@@ -137,6 +141,23 @@ def test_a_fire_time_of_the_rule_before_is_let_pass_for_a_moment_only(good, aske
     assert ("coverage" not in broken(changed)) == is_in_time
 
 
+def test_a_rule_that_comes_back_goes_on_in_its_grid_though_a_skip_counts_what_was_due(good):
+    off, on = (Change(job=ORDERS, asked=at(done - 0.5), done=at(done), rule=Rule()) for done in (42, 49))
+    on = replace(on, rule=Rule(every=timedelta(seconds=10)))
+    changed = replace(good, changes=(good.changes[0], off, on, replace(good.changes[1], asked=at(61))))
+    changed = with_row(changed, 4, scheduled_for=at(50), coalesced=1)
+    assert audit(changed) == ()
+    assert "coverage" in broken(with_row(changed, 4, coalesced=3))
+
+
+def test_a_rule_of_which_only_a_skip_may_tell_is_not_called_silent(good):
+    first = replace(good.changes[0], rule=Rule(every=timedelta(seconds=10)))
+    brief = Change(job=ORDERS, asked=at(52), done=at(52.5), rule=Rule(every=timedelta(seconds=7)))
+    changed = replace(good, changes=(first, brief, good.changes[1]))
+    assert not [line for line in audit(with_row(changed, 4, finished_at=at(63))) if "no run between" in line]
+    assert [line for line in audit(with_row(changed, 4, finished_at=at(51))) if "no run between" in line]
+
+
 def test_times_of_day_are_known_one_by_one(good):
     rule = Rule(at=(at(10), at(20), at(30), at(40), at(50), at(60)))
     assert audit(replace(good, changes=(replace(good.changes[0], rule=rule), good.changes[1]))) == ()
@@ -176,6 +197,18 @@ def test_two_jobs_at_once_are_found(good):
     assert "overlaps" in broken(replace(good, marks=marks))
 
 
+def test_a_run_of_an_engines_worker_may_go_on_beside_the_runners_own_but_not_beside_one_of_its_job(good):
+    worker = {"status": "succeeded", "cause": "manual", "queue": "reports"}
+    beside = replace(good, rows=(*good.rows, row(7, 52, job=SECOND, **worker)), asked=(5, 7))
+    marks = executed(SECOND, 7, 52.2, 52.9, marker="run7")
+    ledger = (*good.ledger, Execution(job=SECOND, fire_time=at(52), status="Executed"))
+    beside = replace(beside, marks=(*good.marks, *marks), ledger=ledger)
+    assert audit(beside) == ()
+    late = tuple(replace(mark, moment=at(53.3)) if mark.word == "end" else mark for mark in marks)
+    assert broken(replace(beside, marks=(*good.marks, *late))) == {"overlaps"}
+    assert "overlaps" in broken(with_row(beside, 7, queue=""))
+
+
 def test_a_failure_without_its_mail_is_found_unless_the_mail_is_to_be_tried_again(good):
     unsent = replace(good, mailed=())
     assert "mails" in broken(unsent)
@@ -200,3 +233,24 @@ def test_a_run_that_was_asked_for_and_is_gone_is_found(good):
 
 def test_a_process_that_is_left_is_found(good):
     assert "left_over" in broken(replace(good, processes=("4711 sleep",)))
+
+
+def test_a_run_that_only_says_it_is_running_is_found(tmp_path):
+    sampler = Sampler(tmp_path, list)
+    for running, now in (({"a", "b"}, 0.0), ({"b"}, 20.0), ({"a", "b"}, LONGEST)):
+        sampler.look(running, now)
+    assert sampler.found == set()
+    sampler.look({"a", "b"}, LONGEST + 1)
+    assert [line.split()[:2] for line in sampler.found] == [["run", "b"]]
+
+
+def test_a_process_of_a_run_that_is_not_running_is_found(tmp_path):
+    sampler = Sampler(tmp_path, list)
+    environment = {**os.environ, "SITE_FOLDER": str(tmp_path), "SCHEDULER_BRIDGE_RUN": "a"}
+    with subprocess.Popen(["sleep", "60"], env=environment) as process:
+        for running, now in (({"a"}, 0.0), (set(), 10.0), (set(), 10.0 + FORGIVEN)):
+            sampler.look(running, now)
+        assert sampler.found == set()
+        sampler.look(set(), 11.0 + FORGIVEN)
+        process.kill()
+    assert [line.split()[:4] for line in sampler.found] == [["process", str(process.pid), "of", "a"]]

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from scheduler_bridge.lease import BEAT_IDLE, EXPIRES_AFTER
 from tests.chaos import faults
 from tests.chaos.plan import Specimen
 from tests.chaos.world import settled
@@ -51,6 +52,20 @@ def test_a_database_that_is_away_for_a_minute_costs_nothing(stage):
     time.sleep(60)
     stage.world.server.start()
     assert stage.harm() == ()
+
+
+@needs_server
+@pytest.mark.parametrize("point", ["outside", "inside"])
+def test_a_database_that_is_away_costs_the_run_in_hand_where_another_machine_waits(apart, point):
+    time.sleep(BEAT_IDLE + 1)  # with a heartbeat the runner sees who waits
+    apart.stand_at(point)
+    apart.world.server.stop()
+    time.sleep(EXPIRES_AFTER)
+    apart.go_on()
+    apart.world.server.start()
+    assert apart.harm() == ()
+    assert re.search("CRITICAL the runner ends: job .* is given up, as the lease could not be renewed", apart.log())
+    assert apart.world.keeper.exits[70] == 1
 
 
 @pytest.mark.parametrize("point", ["admitted", "executed"])

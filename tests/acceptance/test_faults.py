@@ -20,6 +20,8 @@ PAST_THE_LEASE = EXPIRES_AFTER + 2  # seconds
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_at_any_step_costs_nothing(stage, number):
+    stand_idle(stage)
+    faults.send(stage.world, number)
     for point in POINTS:
         stage.stand_at(point)
         faults.send(stage.world, number)
@@ -28,11 +30,18 @@ def test_a_signal_at_any_step_costs_nothing(stage, number):
 
 
 def test_a_power_cut_at_any_step_costs_nothing(stage):
+    stand_idle(stage)
+    faults.cut_the_power(stage.world, RANDOM)
     for point in POINTS:
         stage.stand_at(point)
         faults.cut_the_power(stage.world, RANDOM)
         stage.go_on()
     assert stage.harm() == ()
+
+
+def stand_idle(stage):
+    """Wait until nothing runs, as is so most of the time."""
+    stage.wait(lambda: stage.world.client.insist("is_idle"), 30)
 
 
 def test_a_runner_that_freezes_past_its_lease_is_replaced(stage):
@@ -56,6 +65,7 @@ def test_a_runner_that_freezes_where_nobody_can_kill_it_ends_itself_and_starts_n
     assert apart.world.keeper.exits[70] == 1
 
 
+@pytest.mark.timeout(120 + 20 * PAIRS)
 def test_two_runners_that_start_at_one_instant_do_nothing_twice(stage):
     for _ in range(PAIRS):
         faults.kill_both(stage.world, RANDOM)

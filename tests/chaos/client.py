@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import django
@@ -104,6 +104,27 @@ def holder() -> int | None:
     return Runner.objects.exclude(token="").values_list("pid", flat=True).first()
 
 
+def holding_host() -> str | None:
+    """Give the host whose process is the runner."""
+    from scheduler_bridge.models import Runner
+
+    return Runner.objects.exclude(token="").values_list("host", flat=True).first()
+
+
+def heartbeat() -> str:
+    """Give the moment of the last heartbeat, as the runner's clock says it."""
+    from scheduler_bridge.models import Runner
+
+    return str(Runner.objects.values_list("heartbeat_at", flat=True).get(pk=Runner.ROW))
+
+
+def waiting_hosts() -> list[str]:
+    """Give the hosts of those who wait to be the runner."""
+    from scheduler_bridge.models import Standby
+
+    return list(Standby.objects.values_list("host", flat=True))
+
+
 def lock(seconds: float) -> None:
     """Let nobody write for a while."""
     from django.db import connection, transaction
@@ -146,15 +167,24 @@ def cut() -> int:
         return len(found)
 
 
-def is_quiet() -> bool:
-    """Tell whether nothing waits, nothing runs, nothing is due and no mail is owed but refused ones."""
+def unrest() -> str:
+    """Say what waits, runs or is due, and that a mail is owed which was not refused; empty when all is quiet."""
     from scheduler_bridge.models import Job, Report, Run, Runner, Status
 
     open_runs = Run.objects.filter(status__in=(Status.QUEUED, Status.RUNNING))
     mails = Run.objects.filter(report=Report.DUE, report_tries=0)
     due = Job.objects.exclude(next_run_at=None)
     held = Runner.objects.filter(held=True)
-    return not any(rows.exists() for rows in (open_runs, mails, due, held))
+    found = {"runs": open_runs, "mails": mails, "due": due, "held": held}
+    return ", ".join(f"{name}: {list(rows.values())}" for name, rows in found.items() if rows.exists())
+
+
+def is_idle() -> bool:
+    """Tell whether nothing runs, and nothing will for a moment."""
+    from scheduler_bridge.models import OPEN_STATUSES, Job, Run
+
+    soon = datetime.now(UTC) + timedelta(seconds=0.5)
+    return not (Run.objects.filter(status__in=OPEN_STATUSES) or Job.objects.filter(next_run_at__lt=soon))
 
 
 def running() -> list[str]:
@@ -162,6 +192,14 @@ def running() -> list[str]:
     from scheduler_bridge.models import Run, Status
 
     return list(Run.objects.filter(status=Status.RUNNING).values_list("marker", flat=True))
+
+
+def ended(run: int) -> dict[str, Any] | None:
+    """Give how a run ended, or nothing while it has not."""
+    from scheduler_bridge.models import OPEN_STATUSES, Run
+
+    closed = Run.objects.filter(pk=run).exclude(status__in=OPEN_STATUSES)
+    return closed.values("status", "exit_code", "reason", "warning", "output").first()
 
 
 def tell() -> dict[str, Any]:
@@ -172,7 +210,8 @@ def tell() -> dict[str, Any]:
     from scheduler_bridge.models import Run
 
     columns = (
-        "id job__name status cause parent scheduled_for started_at finished_at coalesced marker report report_tries"
+        "id job__name status cause parent scheduled_for started_at finished_at "
+        "coalesced marker report report_tries queue"
     )
     with connection.cursor() as cursor:
         cursor.execute("SELECT run_id, was, became FROM audit_transition")
@@ -196,11 +235,16 @@ REQUESTS: Final[dict[str, Callable[..., Any]]] = {
         hold,
         resume,
         holder,
+        holding_host,
+        heartbeat,
+        waiting_hosts,
         lock,
         execute,
         cut,
-        is_quiet,
+        unrest,
+        is_idle,
         running,
+        ended,
         tell,
     )
 }

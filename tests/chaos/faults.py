@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -224,7 +224,7 @@ FAULTS: Final = (
 )
 
 
-def choose(random: Random, engine: str) -> Fault:
+def choose(random: Random, engine: str, faults: Sequence[Fault]) -> Fault:
     """Draw a fault that this database can suffer."""
-    known = [fault for fault in FAULTS if engine in fault.engines]
+    known = [fault for fault in faults if engine in fault.engines]
     return random.choices(known, [fault.weight for fault in known])[0]

@@ -15,7 +15,7 @@ import json
 import os
 from datetime import timedelta
 
-from tests.chaos.settings import *
+from %s import *
 
 DATABASES = {"default": json.loads(os.environ["SITE_DATABASE"])}
 '''
@@ -34,10 +34,10 @@ class Config(AppConfig):
 '''
 
 
-def write_site(folder: Path, jobs: Sequence[Specimen], begins: datetime, minutes: float) -> None:
-    """Write everything that the processes of this run import."""
+def write_site(folder: Path, jobs: Sequence[Specimen], begins: datetime, minutes: float, shared: str) -> None:
+    """Write everything that the processes of this run import; ``shared`` is the module of the settings all have."""
     commands = package(package(package(folder / APP) / "management") / "commands")
-    (folder / "site_settings.py").write_text(SETTINGS)
+    (folder / "site_settings.py").write_text(SETTINGS % shared)
     (folder / APP / "apps.py").write_text(CONFIG)
     for job in jobs:
         (commands / f"{job.command}.py").write_text(source(job, fire_times(job, begins, minutes)))
@@ -68,6 +68,8 @@ def source(job: Specimen, moments: Sequence[datetime]) -> str:
         lines.append(f"timeout = timedelta(seconds={job.timeout})")
     if job.followers:
         lines.append(f"trigger_next_jobs = {list(job.followers)}")
+    if job.queue:
+        lines.append(f'queue = "{job.queue}"')
     if job.asks:
         lines.append("should_run = staticmethod(specimen.may_run)")
     body = "\n".join(f"        {line}" for line in lines)

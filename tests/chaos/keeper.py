@@ -21,16 +21,18 @@ RESTART_PAUSE: Final = 0.5  # seconds
 PATIENCE: Final = 60.0  # seconds for an answer of the client, which waits for the database as everybody does
 # A runner that is gone is found out within its lease; then its runs are abandoned and their processes ended.
 FORGIVEN: Final = 25.0  # seconds
+# Nothing here runs for longer than the default timeout of the site, twenty seconds.
+LONGEST: Final = 20.0 + FORGIVEN  # seconds
 
 
 class Client:
     """A process that asks for things on behalf of a person, one at a time."""
 
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, environment: dict[str, str], folder: Path, requests: str) -> None:
         self._lock = threading.Lock()
         with (folder / "client.log").open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tests.chaos.client"],
+                [sys.executable, "-P", "-m", requests],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -138,27 +140,36 @@ def is_alive(runner: subprocess.Popen[bytes] | None) -> bool:
 
 
 class Sampler(threading.Thread):
-    """Looks again and again for processes of runs that are not running."""
+    """Looks again and again for processes of runs that are not running, and for runs that only say they are."""
 
     def __init__(self, folder: Path, running: Callable[[], list[str]]) -> None:
         super().__init__(daemon=True)
         self._folder, self._running = folder, running
         self._seen: dict[tuple[int, str], float] = {}
+        self._running_since: dict[str, float] = {}
         self._ending = threading.Event()
         self.found: set[str] = set()
 
     def run(self) -> None:
         while not self._ending.wait(1.0):
             with contextlib.suppress(RuntimeError):  # nobody can know while the database is away
-                self._look(set(self._running()))
+                self.look(set(self._running()), time.monotonic())
 
-    def _look(self, running: set[str]) -> None:
-        now = time.monotonic()
+    def look(self, running: set[str], now: float) -> None:
+        """Hold the processes that are there against the runs that say they are running."""
+        self._running_since = {mark: self._running_since.get(mark, now) for mark in running}
+        for mark, since in self._running_since.items():
+            if self.is_overdue(mark, now - since):
+                self.found.add(f"run {mark} has said for {LONGEST:.0f} s that it is running, longer than any can")
         stray = {(process.pid, mark) for process, mark in marked(self._folder) if mark not in running}
         self._seen = {key: self._seen.get(key, now) for key in stray}
         for (pid, mark), since in self._seen.items():
             if now - since > FORGIVEN:
                 self.found.add(f"process {pid} of {mark} has lived for {FORGIVEN:.0f} s without a running run")
+
+    def is_overdue(self, mark: str, seconds: float) -> bool:
+        """Say whether a run that has said so long that it is running cannot be."""
+        return seconds > LONGEST
 
     def stop(self) -> None:
         self._ending.set()

@@ -22,6 +22,7 @@ class Specimen:
     timeout: float | None = None  # seconds
     followers: tuple[str, ...] = ()
     asks: bool = False  # has a should_run that says no now and then
+    queue: str = ""  # of the engine that performs its runs
 
     @property
     def name(self) -> str:

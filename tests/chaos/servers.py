@@ -4,7 +4,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+
+import psutil
 
 WAIT: Final = 30.0  # seconds until a server answers
 # Debian keeps PostgreSQL's programs in a folder for each version.
@@ -47,6 +48,7 @@ class Server:
 
     engine = ""
     user = ""
+    patience = WAIT
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "server"
@@ -64,7 +66,32 @@ class Server:
         raise RuntimeError("each server is started in its own way")
 
     def start(self) -> None:
-        """Start it and wait until it takes connections."""
+        """Start it and wait until it takes connections.
+
+        Raises:
+            TimeoutError: it does not, though it was started again whenever it ended.
+        """
+        deadline = time.monotonic() + self.patience
+        while not (self._is_alive() and self.is_ready()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"{self.command()[0]} does not answer after {self.patience:.0f} s:\n{self._last_words()}"
+                )
+            if not self._is_alive():  # it refuses while a process that it left is still in the kernel's hands
+                self._launch()
+            time.sleep(0.05)
+
+    def is_ready(self) -> bool:
+        """Say whether it takes connections."""
+        return answers(self.port)
+
+    def _last_words(self) -> str:
+        return Path(self._log.name).read_text(errors="replace")[-2000:]
+
+    def _is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _launch(self) -> None:
         self._process = subprocess.Popen(
             self.command(),
             stdout=self._log,
@@ -75,17 +102,16 @@ class Server:
             start_new_session=True,
             **self.identity(),
         )
-        deadline = time.monotonic() + WAIT
-        while not answers(self.port):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.command()[0]} does not answer after {WAIT:.0f} s")
-            time.sleep(0.05)
 
     def stop(self) -> None:
         """Let it crash, with all its processes."""
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                own = psutil.Process(self._process.pid)
+                doomed = [own, *own.children(recursive=True)]  # each in a session of its own
+                for process in doomed:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
             self._process.wait()
             self._process = None
 
@@ -118,25 +144,43 @@ class Postgres(Server):
     """A PostgreSQL of its own."""
 
     engine, user = "postgres", "postgres"
+    address = "127.0.0.1"  # where else it is reached, from the same network
 
     def create(self) -> None:
-        self._bin = POSTGRES[-1].parent
         words = ("--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
-        self.run(str(self._bin / "initdb"), "-D", str(self.folder / "data"), *words)
+        self.run(self.program("initdb"), "-D", str(self.data), *words)
+        with (self.data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
 
-    def command(self) -> list[str]:
-        options = {
+    def is_ready(self) -> bool:
+        """Say whether it takes connections: its port is open before it does."""
+        words = [self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(words).returncode == 0
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def program(self, name: str) -> str:
+        """Give the path of one of PostgreSQL's own programs."""
+        return str(POSTGRES[-1].parent / name)
+
+    def options(self) -> dict[str, Any]:
+        """Give what is said to the server at its start."""
+        return {
             "port": self.port,
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": ",".join(sorted({"127.0.0.1", self.address})),
             "unix_socket_directories": "",
             "max_connections": 50,
         }
-        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        return [str(self._bin / "postgres"), "-D", str(self.folder / "data"), *words]
+
+    def command(self) -> list[str]:
+        words = [word for name, value in self.options().items() for word in ("-c", f"{name}={value}")]
+        return [self.program("postgres"), "-D", str(self.data), *words]
 
     @property
     def settings(self) -> dict[str, Any]:
-        place = {"HOST": "127.0.0.1", "PORT": self.port, "USER": "postgres", "NAME": "postgres"}
+        place = {"HOST": self.address, "PORT": self.port, "USER": "postgres", "NAME": "postgres"}
         return {"ENGINE": "django.db.backends.postgresql", **place}
 
 
@@ -150,7 +194,8 @@ class MariaDB(Server):
         self.run("mariadb-install-db", *words, "--skip-test-db")
 
     def command(self) -> list[str]:
-        place = (f"--datadir={self.folder / 'data'}", f"--socket={self.folder / 'socket'}", f"--port={self.port}")
+        # No socket in the file system: its path may be longer than the kernel takes.
+        place = (f"--datadir={self.folder / 'data'}", "--socket=", f"--port={self.port}")
         words = (
             "--bind-address=127.0.0.1",
             f"--pid-file={self.folder / 'pid'}",
@@ -159,12 +204,16 @@ class MariaDB(Server):
         )
         return [shutil.which("mariadbd", path=PATH) or "mariadbd", "--no-defaults", *place, *words]
 
-    def start(self) -> None:
-        super().start()
+    def is_ready(self) -> bool:
+        """Say whether it has the site's database: its port is open before it can serve."""
         import MySQLdb
 
-        with contextlib.closing(MySQLdb.connect(host="127.0.0.1", port=self.port, user="root")) as connection:
-            connection.cursor().execute("CREATE DATABASE IF NOT EXISTS site CHARACTER SET utf8mb4")
+        try:
+            with contextlib.closing(MySQLdb.connect(host="127.0.0.1", port=self.port, user="root")) as connection:
+                connection.cursor().execute("CREATE DATABASE IF NOT EXISTS site CHARACTER SET utf8mb4")
+        except MySQLdb.OperationalError:
+            return False
+        return True
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """What the jobs of a chaos run do; each writes down that it starts, lives and ends."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection
 
+from .litter import LITTER
 from .points import reach
 
 MARKER: Final = "SCHEDULER_BRIDGE_RUN"
@@ -68,50 +67,11 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def leave_transaction() -> None:
-    connection.set_autocommit(False)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT COUNT(*) FROM scheduler_bridge_job")
-
-
-def leave_broken() -> None:
-    connection.set_autocommit(False)
-    with contextlib.suppress(Exception), connection.cursor() as cursor:
-        cursor.execute("SELECT nothing FROM nowhere")
-
-
 def lock_all() -> None:
     """Be in the way of everybody who writes, on a database that is one file."""
     connection.set_autocommit(False)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE scheduler_bridge_runner SET revision = revision")
-
-
-def leave_closed() -> None:
-    connection.close()
-
-
-def leave_elsewhere() -> None:
-    os.chdir("/")
-    os.environ["LANGUAGE"] = "fr"
-    os.umask(0o777)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def leave_thread() -> None:
-    threading.Thread(target=time.sleep, args=(2,), daemon=True).start()
-
-
-def vanish() -> None:
-    os._exit(9)
-
-
-def fork() -> None:
-    """Let a copy of the runner return from the command."""
-    child = os.fork()
-    if child == 0:
-        sys.exit(0)
-    os.waitpid(child, 0)
 
 
 def print_much() -> None:
@@ -147,10 +107,16 @@ def die_by_signal() -> None:
 
 
 def close_its_output() -> None:
+    """Write to nowhere from now on."""
     os.close(1)
     os.close(2)
     os.open(os.devnull, os.O_WRONLY)
     os.open(os.devnull, os.O_WRONLY)
+
+
+def close_all_streams() -> None:
+    for descriptor in (0, 1, 2):
+        os.close(descriptor)
 
 
 HABITS: Final[dict[str, Any]] = {
@@ -158,14 +124,7 @@ HABITS: Final[dict[str, Any]] = {
     "raise": fail,
     "exit": leave,
     "interrupt": interrupt,
-    "transaction": leave_transaction,
-    "autocommit": leave_broken,
     "hog": lock_all,
-    "close": leave_closed,
-    "chdir": leave_elsewhere,
-    "thread": leave_thread,
-    "vanish": vanish,
-    "fork": fork,
     "noise": print_much,
     "bytes": print_bytes,
     "stubborn": ignore_the_end,
@@ -174,4 +133,6 @@ HABITS: Final[dict[str, Any]] = {
     "stopped": stop_itself,
     "signal": die_by_signal,
     "silent": close_its_output,
+    "mute": close_all_streams,
+    **LITTER,
 }

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,8 @@ from .generator import fire_times, write_site
 from .keeper import ROOT, Client, Keeper, Sampler, processes
 from .plan import Specimen
 
+SHARED: Final = "tests.chaos.settings"
+REQUESTS: Final = "tests.chaos.client"
 QUIET_WITHIN: Final = 120.0  # seconds from the last change until nothing is left to do
 
 
@@ -65,16 +67,16 @@ class World:
         self.client.insist(do, job=job, **words)
         self.changes.append(Change(job=job, asked=asked, done=_now(), rule=rule))
 
-    def wait_until_quiet(self) -> None:
+    def wait_until_quiet(self, within: float = QUIET_WITHIN) -> None:
         """Wait until all is done that was due.
 
         Raises:
             TimeoutError: something still waits or runs.
         """
-        deadline = time.monotonic() + QUIET_WITHIN
-        while not self.client.insist("is_quiet"):
+        deadline = time.monotonic() + within
+        while unrest := self.client.insist("unrest"):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not quiet after {QUIET_WITHIN:.0f} s")
+                raise TimeoutError(f"not quiet after {within:.0f} s: {unrest}")
             time.sleep(0.5)
 
     def evidence(self) -> Evidence:
@@ -93,17 +95,48 @@ class World:
         )
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What the sites of a kind have in common: settings, the process that asks for things, more variables."""
+
+    shared: str = SHARED
+    requests: str = REQUESTS
+    besides: Mapping[str, str] = field(default_factory=dict)
+
+
+ORDINARY: Final = Kind()
+
+
 @contextlib.contextmanager
-def suffering(folder: Path, engine: str, spawn: str, jobs: Sequence[Specimen], minutes: float) -> Iterator[World]:
+def suffering(
+    folder: Path, engine: str, spawn: str, jobs: Sequence[Specimen], minutes: float, kind: Kind = ORDINARY
+) -> Iterator[World]:
     """Set up a site with two runners, and leave nothing alive behind."""
+    with servers.serving(engine, folder) as server, suffered(folder, server, spawn, jobs, minutes, kind) as world:
+        yield world
+
+
+@contextlib.contextmanager
+def suffered(
+    folder: Path,
+    server: Any,
+    spawn: str,
+    jobs: Sequence[Specimen],
+    minutes: float,
+    kind: Kind = ORDINARY,
+    keeping: Callable[[dict[str, str], Path], Any] = Keeper,
+) -> Iterator[World]:
+    """Set up a site with two runners on a server, and leave nothing of the site alive behind."""
     begins = _now()
-    write_site(folder, jobs, begins, minutes)
-    with servers.serving(engine, folder) as server, contextlib.ExitStack() as stack:
-        environment = environ(folder, server.settings, spawn)
+    write_site(folder, jobs, begins, minutes, kind.shared)
+    with contextlib.ExitStack() as stack:
+        environment = {**environ(folder, server.settings, spawn), **kind.besides}
         subprocess.run([sys.executable, "-P", "-m", "django", "migrate", "-v0"], env=environment, check=True)
-        client, helper = (stack.enter_context(contextlib.closing(Client(watcher(environment), folder))) for _ in "12")
+        client, helper = (
+            stack.enter_context(contextlib.closing(Client(watcher(environment), folder, kind.requests))) for _ in "12"
+        )
         client.ask("watch_transitions")
-        keeper = Keeper(environment, folder)
+        keeper = keeping(environment, folder)
         stack.callback(keeper.kill)
         rules = {job.name: rule(job, begins, minutes) for job in jobs}
         changes = [Change(job=name, asked=begins, done=_now(), rule=found) for name, found in rules.items()]
@@ -121,11 +154,11 @@ def suffering(folder: Path, engine: str, spawn: str, jobs: Sequence[Specimen], m
         )
 
 
-def settled(world: World) -> tuple[str, ...]:
+def settled(world: World, within: float = QUIET_WITHIN) -> tuple[str, ...]:
     """Let what is due be done, and end the runners; give what went wrong with that."""
     found = []
     world.switch_off_all()
-    for step in (world.wait_until_quiet, world.keeper.stop):
+    for step in (lambda: world.wait_until_quiet(within), world.keeper.stop):
         try:
             step()
         except Exception as error:
@@ -161,7 +194,7 @@ def rule(job: Specimen, begins: datetime, minutes: float) -> Rule:
 
 
 def row(values: Sequence[Any]) -> Row:
-    run, job, status, cause, parent, due, started, finished, coalesced, marker, report, tries = values
+    run, job, status, cause, parent, due, started, finished, coalesced, marker, report, tries, queue = values
     return Row(
         id=run,
         job=job,
@@ -175,6 +208,7 @@ def row(values: Sequence[Any]) -> Row:
         marker=marker,
         report=report,
         is_postponed=report == "due" and tries > 0,
+        queue=queue,
     )
 
 

@@ -12,3 +12,5 @@ class SiteConfig(AppConfig):
         if os.environ.get("SITE_CLOCK"):
             importlib.import_module("scheduler_bridge.runner")  # with all that the runner consists of
             importlib.import_module("tests.acceptance.site.clock").install()
+        if os.environ.get("SITE_FAILURE"):
+            importlib.import_module("tests.acceptance.site.failure").install(os.environ["SITE_FAILURE"])

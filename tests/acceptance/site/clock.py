@@ -1,4 +1,4 @@
-"""A wall clock that can be set, for the processes of the site: the monotonic one goes on, as in a real step."""
+"""A wall clock that can be set, or is wrong from the start: the monotonic one goes on, as in a real step."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 SETTING = Path(os.environ["SITE_FOLDER"], "clock")  # seconds by which the clock is wrong
+AHEAD = float(os.environ.get("SITE_AHEAD", "0"))  # seconds
 WATCHED = ("scheduler_bridge", "apscheduler.schedulers")
 
 
@@ -17,7 +18,7 @@ class _LikeReal(type):
 class Clock(datetime, metaclass=_LikeReal):
     @classmethod
     def now(cls, tz=None):
-        seconds = float(SETTING.read_text()) if SETTING.exists() else 0.0
+        seconds = float(SETTING.read_text()) if SETTING.exists() else AHEAD
         return datetime.now(tz) + timedelta(seconds=seconds)
 
 

@@ -1,0 +1,56 @@
+"""What people ask of a running runner: end a run, leave one out, go on by itself at a moment they named."""
+
+import time
+
+import pytest
+
+from .test_runner_process import leftovers
+
+
+@pytest.mark.parametrize("spawn", ["auto", "exec"])
+def test_a_running_run_is_ended_with_all_its_processes_when_somebody_cancels_it(site, spawn):
+    site.jobs, site.env["SITE_SPAWN"] = ("long_outside",), spawn
+    runner = site.start()
+    site.wait(lambda: site.trace() and len(leftovers(site.folder)) >= 3)
+    (number,) = site.query("list(Run.objects.filter(status='running').values_list('pk', flat=True))")
+    begun = time.monotonic()
+    assert site.query(f"str(api.cancel({number}, by='alice'))") == "running"
+    site.wait(lambda: site.query(f"Run.objects.get(pk={number}).status") == "cancelled")
+    assert time.monotonic() - begun < 10
+    status, reason, output = site.runs("long_outside", "status", "reason", "output")[0]
+    assert (status, reason) == ("cancelled", "cancelled by alice")
+    assert output.startswith("begins\n")
+    assert "sleep 61" in output
+    site.wait(lambda: site.query("Run.objects.filter(status='running').count()"))  # the next one is not ended too
+    site.stop(runner)
+
+
+def test_a_fire_time_that_is_left_out_is_recorded_as_skipped_and_the_next_one_runs(site):
+    site.jobs = ("tick",)
+    runner = site.start()
+    site.wait(lambda: len(site.trace()) >= 2)
+    left_out = site.query("str(api.skip_next('tests.acceptance.site.tick', by='alice'))")
+    site.wait(lambda: ["skipped"] in site.runs("tick"))
+    count = len(site.trace())
+    site.wait(lambda: len(site.trace()) >= count + 2)
+    site.stop(runner)
+    skipped = site.query(
+        "list(Run.objects.filter(status='skipped').values_list('scheduled_for', 'reason', 'coalesced'))"
+    )
+    assert skipped == [[left_out, "left out, as alice asked", 0]]
+
+
+def test_a_hold_that_ends_by_itself_lets_the_runner_go_on(site):
+    site.jobs = ("tick",)
+    runner = site.start()
+    site.wait(site.trace)
+    until = (
+        "__import__('datetime').datetime.now(__import__('datetime').UTC) + __import__('datetime').timedelta(seconds=4)"
+    )
+    site.query(f"api.hold('stocktaking', until={until})")
+    site.wait(lambda: site.query("Runner.objects.get().held"))
+    count = len(site.trace())
+    site.wait(lambda: len(site.trace()) >= count + 3, 15)
+    assert not site.query("Runner.objects.get().held")
+    assert "the hold has ended" in site.log()
+    site.stop(runner)
