@@ -31,7 +31,7 @@ def chromium() -> Iterator[object]:
 
 @pytest.fixture(params=["light", "dark"])
 def window(request, chromium) -> Iterator[object]:
-    """An empty page that remembers what went wrong on it."""
+    """An empty page that remembers what went wrong on it; what the site's policy forbids, no page may even try."""
     context = chromium.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900})
     window = context.new_page()
     window.scheme = request.param
@@ -40,6 +40,7 @@ def window(request, chromium) -> Iterator[object]:
     window.on("pageerror", lambda error: window.problems.append(str(error)))
     yield window
     context.close()
+    assert [text for text in window.problems if "Content Security Policy" in text] == []
 
 
 @pytest.fixture

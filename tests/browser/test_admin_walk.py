@@ -56,7 +56,7 @@ def test_mails_that_are_not_sent_are_seen_and_lead_to_their_runs(page, live_serv
     lease.acquire(lease.Identity.mine(), None, datetime.now(UTC))
     Runner.objects.update(loop_at=datetime.now(UTC))
     open_list(page, live_server)
-    sees(page, ".sb-bar", "last turn of the loop at")
+    sees(page, ".sb-bar", "Last turn of the loop")
     shoot("unsent-jobs")
     page.click("text=1 mail is not sent")
     counts(page, "#result_list tbody tr", 1)
@@ -68,20 +68,20 @@ def test_mails_that_are_not_sent_are_seen_and_lead_to_their_runs(page, live_serv
 
 def test_a_job_is_timed_anew_on_its_page(page, live_server):
     open_list(page, live_server)
-    page.click("text=tests.demo.specimen")
+    page.click("#result_list a:has-text('specimen')")
     page.fill("#id_times_text", "25:00")
     page.click("[name=_continue]")
     sees(page, ".errorlist", "expected a time from")
     page.fill("#id_times_text", "09:30, 18:30")
     page.click("[name=_continue]")
-    sees(page, "#job_form", "daily at 09:30, 18:30 (changed here)")
+    sees(page, ".field-layers", "daily at 09:30, 18:30 (changed here)")
     assert Job.objects.get(name="tests.demo.specimen").override_times == ["09:30:00", "18:30:00"]
     assert page.problems == []
 
 
 def test_run_now_queues_a_run(page, live_server):
     open_list(page, live_server)
-    page.click("text=tests.demo.specimen")
+    page.click("#result_list a:has-text('specimen')")
     page.click("#sb-run-now")
     sees(page, ".messagelist", "queued for the runner")
     assert Run.objects.filter(status=Status.QUEUED, requested_by="admin").count() == 1
@@ -90,7 +90,7 @@ def test_run_now_queues_a_run(page, live_server):
 def test_jobs_are_disabled_and_enabled_by_an_action(page, live_server):
     open_list(page, live_server)
     for action, enabled in (("disable", False), ("enable", True)):
-        page.check("tr:has-text('tests.demo.specimen') input.action-select")
+        page.check("tr:has-text('specimen') input.action-select")
         page.select_option("select[name=action]", action)
         page.click("button[name=index]")
         page.wait_for_selector(".messagelist")
@@ -99,11 +99,13 @@ def test_jobs_are_disabled_and_enabled_by_an_action(page, live_server):
 
 def test_the_runner_is_held_and_resumed(page, live_server):
     open_list(page, live_server)
+    page.click("text=Hold…")
     page.fill("#sb-reason", "stocktaking")
     page.click("button:text-is('Hold')")
-    sees(page, ".sb-bar", "on hold (admin): stocktaking")
-    page.click("text=Resume, run what is due")
-    sees_no(page, ".sb-bar", "on hold")
+    sees(page, ".sb-bar", "by admin: stocktaking")
+    page.click("text=Resume…")
+    page.click("button:text-is('Resume')")
+    sees_no(page, ".sb-bar", "On hold")
 
 
 def test_the_history_shows_a_run_and_its_output(page, live_server):

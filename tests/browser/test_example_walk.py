@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import log_in, sees, sees_no
+from .conftest import counts, log_in, sees, sees_no
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
@@ -65,14 +65,14 @@ def test_real_jobs_run_fail_hang_and_are_skipped(visit, window, shoot):
     sees(window, ".field-followed_by", "shop.match_payments")
     shoot("run")
     visit("job/")
-    sees(window, ".sb-bar", "Runner: alive")
+    sees(window, ".sb-state-alive", "alive")  # another state says the word, too
     shoot("jobs")
     assert window.problems == []
 
 
 def test_a_job_is_run_by_hand_and_its_run_is_seen(visit, window, shoot):
     visit("job/")
-    window.click("text=shop.sales_report")
+    window.click("#result_list a:has-text('sales_report')")
     window.click("#sb-run-now")
     until(window, "by hand", ".field-history")
     until(window, "succeeded", ".field-history")
@@ -84,7 +84,7 @@ def test_a_job_is_run_by_hand_and_its_run_is_seen(visit, window, shoot):
 
 def test_a_job_that_is_timed_anew_runs_at_its_new_time_without_a_restart(visit, window):
     visit("job/")
-    window.click("text=shop.failing_stock_check")
+    window.click("#result_list a:has-text('failing_stock_check')")
     count = window.inner_text(".field-history").count("failed")
     window.fill("#id_interval_text", "1 second")
     window.click("[name=_continue]")
@@ -97,19 +97,26 @@ def test_a_job_that_is_timed_anew_runs_at_its_new_time_without_a_restart(visit, 
 
 def test_a_disabled_job_runs_no_more_and_says_who_disabled_it(visit, window):
     visit("job/")
-    for action, icon in (("disable", "no"), ("enable", "yes")):
-        window.check("tr:has-text('shop.failing_stock_check') input.action-select")
+    row = (
+        "tr:has-text('failing_stock_check')"  # its light says it, or the line below where the light says that it fails
+    )
+    for action, lights in (("disable", 1), ("enable", 0)):
+        window.check(f"{row} input.action-select")
         window.select_option("select[name=action]", action)
         window.click("button[name=index]")
-        window.wait_for_selector(f"tr:has-text('shop.failing_stock_check') img[src*='icon-{icon}']")
-    window.click("text=shop.failing_stock_check")
-    sees(window, ".field-changed", "admin")
+        sees(window, ".messagelist", "1 job was changed.")
+        counts(window, f"{row} .sb-light[aria-label='disabled'], {row} .sb-small:text-is('disabled')", lights)
+    window.click("#result_list a:has-text('failing_stock_check')")
+    sees(window, ".field-layers", "last changed here by admin")
+    sees(window, ".sb-log", "enabled: yes → no")
 
 
 def test_nothing_starts_on_hold(visit, window):
     visit("job/")
+    window.click("text=Hold…")
     window.fill("#sb-reason", "stocktaking")
     window.click("button:text-is('Hold')")
-    sees(window, ".sb-bar", "on hold (admin): stocktaking")
-    window.click("text=Resume, skip what is due")
-    sees_no(window, ".sb-bar", "on hold")
+    sees(window, ".sb-bar", "by admin: stocktaking")
+    window.click("text=Resume…")
+    window.click(".sb-actions button:last-child")
+    sees_no(window, ".sb-bar", "On hold")

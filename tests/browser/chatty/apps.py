@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ChattyConfig(AppConfig):
+    name = "tests.browser.chatty"
+    label = "chatty"
