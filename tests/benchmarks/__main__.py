@@ -15,7 +15,20 @@ from .bench import Bench
 from .figures import Chapter, Figure, absent
 from .generator import write_site
 
-CHAPTERS = ("external", "internal", "lateness", "idle", "growth", "history", "reaction", "output")
+CHAPTERS = (
+    "external",
+    "internal",
+    "lateness",
+    "idle",
+    "growth",
+    "history",
+    "reaction",
+    "output",
+    "memory",
+    "takeover",
+    "forecast",
+    "scale",
+)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What was measured, as values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 
 
@@ -18,8 +18,11 @@ class Figure:
     p10: float | None = None
     p90: float | None = None
     p99: float | None = None
+    best: float | None = None
     worst: float | None = None
+    extremes: bool = False  # few samples: the least and the most tell more than percentiles
     size: int | None = None  # of the history or the list of jobs, where cost is plotted against it
+    curve: str = ""  # the picture with straight axes that this is a point of; drawn, not listed
     note: str = ""
 
 
@@ -66,10 +69,16 @@ def sampled(
         p10=percentile(values, 0.1),
         p90=percentile(values, 0.9),
         p99=percentile(values, 0.99),
+        best=min(values),
         worst=max(values),
         size=size,
         note=note,
     )
+
+
+def spanned(what: str, who: str, values: Sequence[float], unit: str, *, database: str = "-", note: str = "") -> Figure:
+    """Summarise few samples: the least and the most are shown beside the median."""
+    return replace(sampled(what, who, values, unit, database=database, note=note), extremes=True)
 
 
 def absent(what: str, who: str, why: str, *, database: str = "-") -> Figure:

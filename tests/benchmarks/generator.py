@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -37,6 +38,19 @@ def write_many(folder: Path, count: int) -> Path:
     commands = package(package(package(folder / "many") / "management") / "commands")
     for number in range(count):
         (commands / f"job{number:05}.py").write_text(command_source(number))
+    return folder
+
+
+def write_crew(folder: Path, kinds: Mapping[str, int]) -> Path:
+    """Write an app of jobs with a queue into this folder and give the folder.
+
+    Args:
+        kinds: how many jobs there are to do what each of these commands does.
+    """
+    commands = package(package(package(folder / "crew") / "management") / "commands")
+    for kind, count in kinds.items():
+        for number in range(count):
+            (commands / f"{kind}{number:05}.py").write_text(crew_source(kind))
     return folder
 
 
@@ -204,6 +218,18 @@ def function_source(number: int) -> str:
                     found.setdefault(record.code, []).append(record)
             return {{code: sum(item.amount for item in items) for code, items in found.items()}}
 
+    """)
+
+
+def crew_source(kind: str) -> str:
+    """Give a command that does what another does, as a job with a queue."""
+    return dedent(f"""\
+        from work.management.commands import {kind}
+
+
+        class Command({kind}.Command):
+            class ScheduledJob:
+                queue = "bench"
     """)
 
 

@@ -1,9 +1,9 @@
-"""Cost against size, as a small SVG on logarithmic axes."""
+"""Cost against size, as a small SVG: on logarithmic axes, or on straight ones where a curve is asked for."""
 
 from collections.abc import Iterable, Sequence
-from math import ceil, floor, log10
 from pathlib import Path
 
+from .axis import Axis
 from .figures import Chapter, Figure
 from .report import number
 
@@ -13,19 +13,21 @@ COLOURS = ("#1b6ca8", "#c8553d", "#3a7d44", "#8d5a97", "#b8860b", "#2f4858", "#d
 
 
 def write(folder: Path, chapters: Iterable[Chapter]) -> None:
-    """Write one picture for each chapter and database whose figures have sizes."""
+    """Write one picture for each chapter, curve and database whose figures have sizes."""
     for chapter in chapters:
         sized = [figure for figure in chapter.figures if figure.size is not None and figure.median]
-        for database in dict.fromkeys(figure.database for figure in sized):
-            chosen = [figure for figure in sized if figure.database == database]
-            path = folder / f"{chapter.name}-{database.lower()}.svg"
-            path.write_text(picture(f"{chapter.title}, {database}", chosen))
+        for curve, database in dict.fromkeys((figure.curve, figure.database) for figure in sized):
+            chosen = [figure for figure in sized if (figure.curve, figure.database) == (curve, database)]
+            names = [name for name in (chapter.name, curve, database.lower()) if name]
+            title = f"{chapter.title}, {database}{f', {curve}' if curve else ''}"
+            (folder / f"{'-'.join(names)}.svg").write_text(picture(title, chosen))
 
 
 def picture(title: str, figures: Sequence[Figure]) -> str:
     """Give the picture: one line for each quantity."""
-    sizes = decades([float(figure.size or 1) for figure in figures])
-    costs = decades([figure.median or 1.0 for figure in figures])
+    over = Axis.straight if figures[0].curve else Axis.decades
+    sizes = over([float(figure.size or 1) for figure in figures])
+    costs = over([figure.median or 1.0 for figure in figures])
     parts = [*frame(title, figures[0].unit, sizes, costs)]
     for place, what in enumerate(dict.fromkeys(plotted(figure) for figure in figures)):
         points = sorted((figure.size or 1, figure.median or 1.0) for figure in figures if plotted(figure) == what)
@@ -38,31 +40,25 @@ def plotted(figure: Figure) -> str:
     return figure.what.partition(" at ")[0]
 
 
-def decades(values: Sequence[float]) -> tuple[int, int]:
-    """Give the powers of ten around these values."""
-    low, high = floor(log10(min(values))), ceil(log10(max(values)))
-    return low, max(high, low + 1)
+def x_of(size: float, sizes: Axis) -> float:
+    return LEFT + sizes.share(size) * (WIDTH - LEFT - RIGHT)
 
 
-def x_of(size: float, sizes: tuple[int, int]) -> float:
-    return LEFT + (log10(size) - sizes[0]) / (sizes[1] - sizes[0]) * (WIDTH - LEFT - RIGHT)
+def y_of(cost: float, costs: Axis) -> float:
+    return HEIGHT - BOTTOM - costs.share(cost) * (HEIGHT - TOP - BOTTOM)
 
 
-def y_of(cost: float, costs: tuple[int, int]) -> float:
-    return HEIGHT - BOTTOM - (log10(cost) - costs[0]) / (costs[1] - costs[0]) * (HEIGHT - TOP - BOTTOM)
-
-
-def frame(title: str, unit: str, sizes: tuple[int, int], costs: tuple[int, int]) -> list[str]:
+def frame(title: str, unit: str, sizes: Axis, costs: Axis) -> list[str]:
     """Give title, grid and the labels of the axes."""
     parts = [f'<text x="{LEFT}" y="22" font-size="15">{title}</text>']
-    for power in range(costs[0], costs[1] + 1):
-        y = y_of(10.0**power, costs)
+    for cost in costs.ticks:
+        y = y_of(cost, costs)
         parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
-        parts.append(label(LEFT - 6, y + 4, f"{number(10.0**power)} {unit}", "end"))
-    for power in range(sizes[0], sizes[1] + 1):
-        x = x_of(10.0**power, sizes)
+        parts.append(label(LEFT - 6, y + 4, f"{number(cost)} {unit}", "end"))
+    for size in sizes.ticks:
+        x = x_of(size, sizes)
         parts.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>')
-        parts.append(label(x, HEIGHT - BOTTOM + 18, f"{10**power:,}", "middle"))
+        parts.append(label(x, HEIGHT - BOTTOM + 18, f"{size:,.0f}", "middle"))
     return parts
 
 
@@ -70,9 +66,7 @@ def label(x: float, y: float, text: str, anchor: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="11" text-anchor="{anchor}">{text}</text>'
 
 
-def line(
-    points: Sequence[tuple[int, float]], what: str, place: int, sizes: tuple[int, int], costs: tuple[int, int]
-) -> list[str]:
+def line(points: Sequence[tuple[int, float]], what: str, place: int, sizes: Axis, costs: Axis) -> list[str]:
     """Give the line of one quantity, its points and its entry in the legend."""
     colour = COLOURS[place % len(COLOURS)]
     dash = "" if place < len(COLOURS) else ' stroke-dasharray="6 4"'

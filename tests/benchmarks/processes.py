@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,6 +33,10 @@ class Process:
     @property
     def ended(self) -> bool:
         return self._popen.poll() is not None
+
+    def bury(self) -> None:
+        """Let it be gone as soon as it ends, as init does: a process that nobody waits for stays in the table."""
+        threading.Thread(target=self._popen.wait, daemon=True).start()
 
     def stop(self, patience: float = 20) -> None:
         """Ask it to end, then end what is left of its tree."""

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from .figures import Chapter, Figure
 
-MEDIANS = "Medians; in brackets the 10th and 90th percentile, then the 99th and the number of samples."
+MEDIANS = (
+    "Medians; in brackets the 10th and 90th percentile, then the 99th and the number of samples; "
+    'of few samples, with "to" between them, the least and the most.'
+)
 
 
 def write(folder: Path, machine: Mapping[str, str], chapters: Sequence[Chapter]) -> None:
@@ -28,9 +31,10 @@ def markdown(machine: Mapping[str, str], chapters: Iterable[Chapter]) -> str:
 
 def table(figures: Sequence[Figure]) -> list[str]:
     """Give one row for each quantity and system, one column for each database, and the notes."""
-    databases = list(dict.fromkeys(figure.database for figure in figures))
+    listed = [figure for figure in figures if not figure.curve]
+    databases = list(dict.fromkeys(figure.database for figure in listed))
     rows: dict[tuple[str, str], dict[str, Figure]] = {}
-    for figure in figures:
+    for figure in listed:
         rows.setdefault((figure.what, figure.who), {})[figure.database] = figure
     lines = [f"| what | who | {' | '.join(databases)} | note |", f"|---|---|{'---|' * len(databases)}---|"]
     for (what, who), cells in rows.items():
@@ -41,12 +45,14 @@ def table(figures: Sequence[Figure]) -> list[str]:
 
 
 def cell(figure: Figure) -> str:
-    """Give one figure as text: median, 10th and 90th percentile, 99th, number of samples."""
+    """Give one figure as text: median, 10th and 90th percentile, 99th or the extremes, number of samples."""
     if figure.median is None:
         return escaped(figure.note)
     text = f"{number(figure.median)} {figure.unit}".rstrip()
     if figure.n == 1 or figure.p10 is None or figure.p90 is None or figure.p99 is None:
         return text
+    if figure.extremes and figure.best is not None and figure.worst is not None:
+        return f"{text} ({number(figure.best)} to {number(figure.worst)}), n {figure.n}"
     return f"{text} ({number(figure.p10)}–{number(figure.p90)}), p99 {number(figure.p99)}, n {figure.n}"
 
 

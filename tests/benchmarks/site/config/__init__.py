@@ -2,7 +2,7 @@
 
 import os
 
-if os.environ.get("BENCH_SYSTEM") == "celery":
+if os.environ.get("BENCH_SYSTEM") in {"celery", "plain"} or os.environ.get("BENCH_TASKS") == "celery":
     from .celery import app as celery_app
 
     __all__ = ["celery_app"]

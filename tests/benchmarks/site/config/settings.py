@@ -46,8 +46,22 @@ SCHEDULERS = {
     "apscheduler": ["django_apscheduler"],
     "q2": ["django_q"],
     "celery": ["django_celery_beat", "django_celery_results"],
+    "plain": ["django_celery_results"],
     "none": [],
 }
+# The engine that runs are handed over to, where one is chosen.
+TASKS_ENGINE = os.environ.get("BENCH_TASKS", "")
+REDIS = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379/0")
+ENGINES = {
+    "": {"apps": []},
+    "rq": {"apps": ["django_rq"], "BACKEND": "django_tasks_rq.RQBackend"},
+    "db": {"apps": ["django_tasks_db"], "BACKEND": "django_tasks_db.DatabaseBackend"},
+    "celery": {
+        "apps": [],
+        "BACKEND": "django_tasks_celery.CeleryBackend",
+        "OPTIONS": {"CELERY_APP": "config.celery.app"},
+    },
+}[TASKS_ENGINE]
 STARTPROJECT_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -70,7 +84,10 @@ INSTALLED_APPS = [
     *STARTPROJECT_APPS,
     *([] if BARE else [*FURTHER_APPS, *PROJECT_APPS]),
     *(["many"] if os.environ.get("BENCH_MANY") else []),
+    *(["crowd"] if os.environ.get("BENCH_CROWD") else []),
+    *(["crew"] if os.environ.get("BENCH_CREW") else []),
     *SCHEDULERS[SYSTEM],
+    *ENGINES.pop("apps"),
     "work",
 ]
 MIDDLEWARE = [
@@ -105,8 +122,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SCHEDULER_BRIDGE = {"SPAWN": os.environ["BENCH_SPAWN"]} if os.environ.get("BENCH_SPAWN") else {}
 # One worker each, as one runner runs one job at a time. All results are kept, since they are counted.
 Q_CLUSTER = {"name": "bench", "workers": 1, "orm": "default", "timeout": 300, "retry": 600, "save_limit": 0}
-CELERY_BROKER_URL = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379/0")
+if TASKS_ENGINE:
+    SCHEDULER_BRIDGE["TASKS_BACKEND"] = "engine"
+    TASKS = {"engine": {**ENGINES, "QUEUES": ["bench"]}}
+    RQ_QUEUES = {"bench": {"URL": REDIS, "DEFAULT_TIMEOUT": -1}}
+CELERY_BROKER_URL = REDIS
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": os.environ.get("BENCH_PREFIX", "bench:")}
-CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_BACKEND = None if TASKS_ENGINE else "django-db"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = TIME_ZONE

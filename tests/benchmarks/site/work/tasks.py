@@ -19,6 +19,16 @@ def outside() -> None:
     subprocess.run([sys.executable, str(settings.BASE_DIR / "manage.py"), "noop"], check=True)
 
 
+def nap() -> None:
+    """Take 200 ms, as a command in this process."""
+    call_command("nap")
+
+
+def outside_nap() -> None:
+    """Take 200 ms, as a command in a process of its own."""
+    subprocess.run([sys.executable, str(settings.BASE_DIR / "manage.py"), "nap"], check=True)
+
+
 def tick() -> None:
     """Write down when it starts."""
     trace.note("tick")
