@@ -1,12 +1,18 @@
 """Fixtures that many tests share: a moment, a runner that holds the lease, a job."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
 
-from scheduler_bridge import lease, ledger
+from scheduler_bridge import engine, lease, ledger
 from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Job, Runner
+from tests.tasks_api.backends.memory import MemoryBackend
 
 
 @pytest.fixture
@@ -29,3 +35,35 @@ def job(db: None, now: datetime) -> Job:
     ledger.register({"demo.specimen": None}, "default")
     Job.objects.filter(name="demo.specimen").delete()
     return Job.objects.create(name="demo.specimen", app="demo", command="specimen", created_at=now, owed_since=now)
+
+
+@pytest.fixture
+def person(db: None) -> Callable[..., Client]:
+    """Give a client of somebody on the staff who has these permissions."""
+
+    def make(*permissions: str) -> Client:
+        user = get_user_model().objects.create_user("pat@example.com", password="x", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def specimen(db: None) -> Job:
+    """The job of the demo that the code runs every 30 minutes."""
+    return Job.objects.get(name="tests.demo.specimen")
+
+
+@pytest.fixture
+def tasks(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[MemoryBackend]:
+    """An engine with two queues, to which the project hands over."""
+    monkeypatch.setattr(engine, "APIS", ("tests.tasks_api",))
+    monkeypatch.setattr(MemoryBackend, "taken", [])
+    monkeypatch.setattr(MemoryBackend, "is_down", False)
+    backend = {"BACKEND": "tests.tasks_api.backends.memory.MemoryBackend", "QUEUES": ["mail", "reports"]}
+    settings.TASKS = {"engine": backend}
+    settings.SCHEDULER_BRIDGE = {**getattr(settings, "SCHEDULER_BRIDGE", {}), "TASKS_BACKEND": "engine"}
+    return MemoryBackend

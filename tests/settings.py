@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 ]
 AUTH_USER_MODEL = "people.Person" if ODD else "auth.User"
 MIDDLEWARE = [
+    "tests.policy.strict",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -21,7 +21,9 @@ LIST = "/admin/scheduler_bridge/run/"
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch):
+    """Let a page hold seven runs, and end after one look where no index leads to them."""
     monkeypatch.setattr(RunAdmin, "list_per_page", 7)
+    monkeypatch.setattr(keyset, "PATIENCE", 0)
 
 
 @pytest.fixture
@@ -37,6 +39,7 @@ def history(job, now):
             status=Status.FAILED if n % 4 == 0 else Status.SUCCEEDED,
             cause=Cause.MANUAL if n % 5 == 0 else Cause.SCHEDULE,
             requested_by="pat" if n % 5 == 0 else "",
+            report="sent" if n % 6 == 0 else "",
             scheduled_for=moment,
             output=f"line {n % 6} of the till",
         )
@@ -78,6 +81,8 @@ def flat(pages: list[list[int]]) -> list[int]:
 FILTERS = {
     "": {},
     "?status__exact=failed": {"status": "failed"},
+    "?status__exact=any_failure": {"status__in": ["failed", "timed_out", "abandoned"]},
+    "?mail=sent": {"report": "sent"},
     "?cause__exact=manual": {"cause": "manual"},
     "?cause__exact=schedule": {"cause": "schedule"},
     "?cause__exact=chain": {"cause": "chain"},
@@ -124,6 +129,19 @@ def test_a_list_by_date_goes_by_date_and_shows_equal_moments_once(
     assert wanted
     address = f"{LIST}?from=2026-03-12&to=2026-03-19{query}"
     assert flat(walk(admin_client, address)) == wanted
+
+
+@pytest.mark.parametrize("query", ["?q=line+3", "?cause__exact=manual&status__exact=failed", "?q=nothing"])
+def test_a_page_looks_further_back_while_its_time_lasts(admin_client, history, query, monkeypatch):
+    monkeypatch.setattr(keyset, "SCANNED", 3)
+    monkeypatch.setattr(keyset, "SEARCHED", 3)
+    at_once = walk(admin_client, LIST + query)
+    monkeypatch.setattr(keyset, "PATIENCE", 60)
+    patiently = walk(admin_client, LIST + query)
+    assert flat(patiently) == flat(at_once)
+    assert len(patiently) < len(at_once)
+    assert all(len(page) == 7 for page in patiently[:-1])
+    assert "not all runs were looked through yet" not in get(admin_client, LIST + query)
 
 
 def test_runs_that_come_and_go_between_two_pages_hide_none_and_repeat_none(admin_client, history, job, now):
@@ -179,7 +197,26 @@ def test_a_place_in_a_list_by_date_needs_its_date(admin_client, history, place):
     assert admin_client.get(LIST, {"from": "2026-03-01", "before": place}).status_code == 302
 
 
-@pytest.mark.parametrize("query", ["from=yesterday", "to=2026-13-01", "from=%00"])
+@pytest.mark.parametrize(
+    ("first", "last", "shown", "hours"),
+    [
+        ("2026-03-12T13:00", "2026-03-12T13:00:00", "13:00:00", [48]),
+        ("2026-03-12T12:00:00Z", "2026-03-13T12:00:00Z", "13:00:00", [48, 72]),
+        ("2026-03-12T13:00:01", "2026-03-13T12:59:59", "13:00:01", []),
+        ("2026-03-12T13:00", "2026-03-13", "13:00:00", [48, 72]),
+    ],
+)
+def test_the_list_is_filtered_to_the_second(admin_client, history, now, first, last, shown, hours):
+    text = get(admin_client, f"{LIST}?from={first}&to={last}")
+    moments = [now + timedelta(hours=hour) for hour in hours]
+    wanted = Run.objects.filter(scheduled_for__in=moments).order_by("-scheduled_for", "-pk")
+    assert listed(text) == list(wanted.values_list("pk", flat=True))[:7]
+    assert (
+        f'type="datetime-local" id="sb-filter-from" name="from" value="2026-03-12T13:00:0{first[-1] == "1":d}"' in text
+    )
+
+
+@pytest.mark.parametrize("query", ["from=yesterday", "to=2026-13-01", "from=%00", "to=9999-12-31T23:59:59-14:00"])
 def test_a_date_that_is_none_is_refused_or_passed_over(admin_client, history, query):
     assert admin_client.get(f"{LIST}?{query}").status_code in {200, 302}
 
@@ -208,6 +245,42 @@ def test_a_page_takes_as_many_statements_for_few_runs_as_for_many(admin_client, 
         numbers.append(len(queries))
         Run.objects.filter(pk__in=[run.pk for run in history[5:]]).delete()
     assert numbers[0] == numbers[1]
+
+
+def test_a_list_that_was_asked_for_wrongly_says_so(admin_client, history):
+    answer = admin_client.get(f"{LIST}?from=yesterday", follow=True)
+    assert "The address asked for what cannot be found; all runs are shown." in answer.content.decode()
+    assert "cannot be found" not in get(admin_client, LIST)
+
+
+@pytest.mark.parametrize(
+    ("values", "notes"),
+    [
+        ({"status": Status.SUCCEEDED, "late": 0.4}, []),
+        ({"status": Status.SUCCEEDED, "late": 12}, ["12.0 s late"]),
+        ({"status": Status.FAILED, "late": 90, "coalesced": 3}, ["1 min 30 s late", "3 folded in"]),
+        ({"status": Status.SKIPPED, "coalesced": 89}, ["90 times"]),
+    ],
+)
+def test_what_was_unusual_leads_to_what_went_on_around_it(admin_client, job, now, values, notes):
+    late = values.pop("late", None)
+    started = None if late is None else now + timedelta(seconds=late)
+    ended = (started or now + timedelta(days=3)) + timedelta(seconds=1)
+    run = Run.objects.create(
+        job=job, cause=Cause.SCHEDULE, scheduled_for=now, started_at=started, finished_at=ended, **values
+    )
+    found = re.findall(r'<a class="sb-quiet" href="([^"]*)">([^<]*)</a>', get(admin_client, LIST))
+    assert [words for _address, words in found] == notes
+    for address, _words in found:
+        around = get(admin_client, unescape(address))
+        assert f"demo.specimen: {'90 skipped' if run.status == 'skipped' else '1 run'}" in around
+
+
+def test_the_reason_stands_below_the_job_as_text_and_not_too_long(admin_client, job, now):
+    reason = "<b>" + "x" * 490
+    Run.objects.create(job=job, status=Status.FAILED, cause=Cause.SCHEDULE, scheduled_for=now, reason=reason)
+    found = re.search(r'demo.specimen</a><div class="sb-why">([^<]*)</div>', get(admin_client, LIST))
+    assert unescape(found[1]) == reason[:199] + "…"
 
 
 def test_what_is_typed_is_shown_as_text(admin_client, history):

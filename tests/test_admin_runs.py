@@ -55,7 +55,7 @@ def test_the_list_is_filtered_by_job(admin_client, run):
 def test_the_page_shows_output_as_text_only(admin_client, run):
     text = admin_client.get(f"{LIST}{run.pk}/change/").content.decode()
     assert "<script>alert" not in text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; red</pre>" in text
+    assert '&lt;script&gt;alert(1)&lt;/script&gt; <span class="sb-ansi-red">red</span></pre>' in text
     assert "12.0 s" in text
 
 
@@ -65,7 +65,7 @@ BIDI = "\u202e"
 @pytest.mark.parametrize(
     ("output", "shown"),
     [
-        ("\x1b]0;title\x07\x1b[2J\x1b[1;31mred\x1b[0m", "red</pre>"),
+        ("\x1b]0;title\x07\x1b[2J\x1b[1;31mred\x1b[0m", '"><span class="sb-ansi-red sb-ansi-bold">red</span></pre>'),
         ("\x1b]8;;javascript:alert(1)\x1b\\click\x1b]8;;\x1b\\", ">click</pre>"),
         ("a\x01b\x07c\x9b31md\x7f", "abc31md</pre>"),
         ("</pre><img src=x onerror=alert(1)>", "&lt;/pre&gt;&lt;img src=x onerror=alert(1)&gt;</pre>"),
@@ -108,3 +108,37 @@ def test_runs_are_read_only(admin_client, run):
     assert admin_client.get(f"{LIST}{run.pk}/delete/").status_code == 403
     run.refresh_from_db()
     assert run.status == Status.FAILED
+
+
+# Where they took place
+
+
+def places(client, query: str = "") -> list[int]:
+    return [run.pk for run in client.get(LIST + query).context["cl"].result_list]
+
+
+def test_runs_are_found_by_queue_and_by_host(admin_client, run, job, now, tasks):
+    times = {"scheduled_for": now, "started_at": now, "finished_at": now}
+    values = {"job": job, "status": Status.SUCCEEDED, "cause": Cause.SCHEDULE, **times}
+    near = Run.objects.create(queue="reports", host="one", **values)
+    far = Run.objects.create(queue="mail", host="two", **values)
+    assert places(admin_client, "?queue=reports") == [near.pk]
+    assert places(admin_client, "?host=two") == [far.pk]
+    assert places(admin_client, "?host=two&queue=reports") == []
+    assert places(admin_client) == [far.pk, near.pk, run.pk]
+    assert places(admin_client, "?queue=mail&status__exact=succeeded") == [far.pk]
+    text = admin_client.get(LIST).content.decode()
+    assert '<div class="sb-quiet">queue reports at one</div>' in text
+    assert '<option value="reports">' in text
+
+
+def test_without_an_engine_the_filters_are_not_in_the_way(admin_client, run):
+    assert "sb-filter-queue" not in admin_client.get(LIST).content.decode()
+    assert "sb-filter-host" in admin_client.get(LIST + "?host=one").content.decode()
+    assert places(admin_client, "?queue=reports") == []
+
+
+def test_a_queue_whose_name_is_code_is_text(admin_client, run, tasks):
+    Run.objects.update(queue="<b>", host="<i>")
+    text = admin_client.get(LIST).content.decode()
+    assert "queue &lt;b&gt; at &lt;i&gt;" in text

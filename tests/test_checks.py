@@ -8,6 +8,8 @@ from django.core.checks import Error
 from scheduler_bridge import checks, discovery
 from scheduler_bridge.discovery import BrokenCommand, Discovery, discover
 
+SPECIMEN = "tests.demo.specimen"
+
 
 @pytest.fixture
 def found(monkeypatch):
@@ -78,3 +80,59 @@ def test_an_unknown_alias_is_found(settings):
 def test_the_ledger_must_be_installed(settings):
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django_apscheduler"]
     assert ids(checks.check_databases()) == ["scheduler_bridge.E010"]
+
+
+# The engine
+
+
+def test_without_an_engine_there_is_nothing_to_check():
+    assert checks.check_engine() == []
+
+
+def test_an_engine_that_is_set_up_is_sound(tasks, settings):
+    settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine", "OVERRIDES": {SPECIMEN: {"queue": "reports"}}}
+    assert checks.check_engine() == []
+
+
+def test_an_engine_that_cannot_be_used_is_an_error(settings):
+    settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine"}
+    (message,) = checks.check_engine()
+    assert (message.id, isinstance(message, Error)) == ("scheduler_bridge.E004", True)
+    assert "expected TASKS_BACKEND to be an alias in TASKS" in message.msg
+    assert message.hint
+
+
+def test_a_queue_that_the_engine_has_not_is_an_error_that_names_those_it_has(tasks, settings):
+    settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine", "OVERRIDES": {SPECIMEN: {"queue": "slow"}}}
+    (message,) = checks.check_engine()
+    assert message.id == "scheduler_bridge.E005"
+    assert message.msg == f"{SPECIMEN} (tests.demo.management.commands.specimen): the engine has no queue 'slow'"
+    assert message.hint == "Name one of mail, reports, or add it to QUEUES of TASKS['engine']."
+    settings.TASKS = {"engine": {"BACKEND": settings.TASKS["engine"]["BACKEND"]}}
+    assert checks.check_engine() == []
+
+
+def test_a_queue_of_an_internal_job_in_the_settings_is_an_error(tasks, settings, found):
+    definition = discover().definitions[SPECIMEN]
+    found(definitions={SPECIMEN: replace(definition, internal=True)})
+    settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine", "OVERRIDES": {SPECIMEN: {"queue": "reports"}}}
+    (message,) = checks.check_engine()
+    assert message.id == "scheduler_bridge.E006"
+    assert f"OVERRIDES[{SPECIMEN!r}]: queue 'reports' is given to an internal job" in message.msg
+    settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine", "OVERRIDES": {SPECIMEN: {"queue": None}}}
+    assert checks.check_engine() == []
+
+
+def test_queues_without_an_engine_are_a_warning_that_names_the_jobs(settings, found):
+    definition = discover().definitions[SPECIMEN]
+    jobs = {f"shop.{number}": replace(definition, command=str(number), queue="reports") for number in range(7)}
+    found(definitions={**jobs, SPECIMEN: definition})
+    settings.SCHEDULER_BRIDGE = {"OVERRIDES": {"shop.6": {"queue": None}, SPECIMEN: {"queue": "mail"}}}
+    (message,) = checks.check_engine()
+    assert (message.id, isinstance(message, Error)) == ("scheduler_bridge.W007", False)
+    assert message.msg.endswith("is not set: shop.0, shop.1, shop.2, shop.3, shop.4 and 2 more")
+
+
+def test_settings_that_are_wrong_are_told_elsewhere(settings):
+    settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": 7}
+    assert checks.check_engine() == []

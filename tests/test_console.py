@@ -68,6 +68,37 @@ def test_a_thread_speaks_for_the_job_that_started_it_also_later_and_in_turn():
         assert out.getvalue() == ""
 
 
+def test_bytes_go_where_text_goes():
+    with routed() as (out, error):
+        capture = Capture(1000)
+        with console.captured(capture):
+            sys.stdout.buffer.write(b"nul \0, broken \xff\n")
+            print("text", file=sys.stdout)
+        sys.stdout.buffer.write(b"to the console\n")
+        sys.stderr.buffer.write(b"\xff")
+        assert capture.text() == "nul \\x00, broken \\xff\ntext\n"
+        assert (out.getvalue(), error.getvalue()) == ("to the console\n", "\\xff")
+
+
+def test_bytes_go_beneath_a_console_that_has_bytes():
+    beneath = io.BytesIO()
+    router = console.Router(io.TextIOWrapper(beneath))
+    router.buffer.write(memoryview(b"raw"))
+    router.buffer.flush()
+    assert beneath.getvalue() == b"raw"
+
+
+def test_a_job_can_neither_close_the_console_nor_configure_it():
+    with routed() as (out, _error):
+        with console.captured(Capture(1000)):
+            sys.stdout.reconfigure(line_buffering=True)
+            sys.stdout.buffer.close()
+            sys.stdout.close()
+        assert not sys.stdout.closed
+        print("after")
+        assert out.getvalue() == "after\n"
+
+
 def test_the_routers_are_put_in_place_once():
     with routed():
         router = sys.stdout

@@ -44,6 +44,7 @@ def test_every_attribute_is_read():
         trigger_next_on_failure=True,
         default_notify_on_success=True,
         args=["--verbosity", "2"],
+        queue="reports",
         should_run=staticmethod(lambda: "yes"),
     )
     assert definition.schedule == DailyTimes((time(9, 30), time(18, 30)))
@@ -51,7 +52,7 @@ def test_every_attribute_is_read():
     assert definition.next_jobs == ("shop.match", "report")
     assert definition.next_on_failure
     assert definition.notify_on_success
-    assert definition.args == ("--verbosity", "2")
+    assert (definition.args, definition.queue) == (("--verbosity", "2"), "reports")
     assert definition.should_run() == "yes"
     assert definition.problems == ()
 
@@ -94,6 +95,11 @@ def test_what_a_base_class_says_counts():
         ({"trigger_next_jobs": ["a", None]}, "E109"),
         ({"args": "--days 30"}, "E110"),
         ({"args": ["--days", 30]}, "E110"),
+        ({"queue": ""}, "E115"),
+        ({"queue": 5}, "E115"),
+        ({"queue": "two\nlines"}, "E115"),
+        ({"queue": "x" * 101}, "E115"),
+        ({"queue": "reports", "internal": True}, "E115"),
         ({"args": ["--unknown"]}, "E111"),
         ({"args": ["--help"]}, "E111"),
         ({"should_run": lambda self: True}, "E114"),

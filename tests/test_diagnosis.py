@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler_bridge import api, diagnosis, lease
+from scheduler_bridge.diagnosis import RunnerState
 from scheduler_bridge.models import Cause, Job, Run, Runner, Status
 
 NAME = "tests.demo.specimen"
@@ -150,3 +151,78 @@ def test_a_job_disabled_in_the_settings_names_them(specimen, now, settings):
 def test_the_gates_stand_in_the_order_in_which_a_run_meets_them(specimen, now):
     names = [gate.name for gate in diagnosis.why(NAME, now).gates]
     assert names == ["job", "runner", "hold", "enabled", "schedule", "worker", "should_run", "next"]
+
+
+def test_the_state_of_the_runner_is_what_its_gate_says(me, now):
+    found = lease.holder()
+    assert diagnosis.runner_state(found, now) == RunnerState.ALIVE
+    assert diagnosis.runner_state(found, now + timedelta(seconds=16)) == RunnerState.ABSENT
+    assert diagnosis.runner_state(None, now) == RunnerState.ABSENT
+    later = now + timedelta(seconds=90)
+    lease.renew(me, later, now)
+    assert diagnosis.runner_state(lease.holder(), later) == RunnerState.STALLED
+    for moment in (now, later, later + timedelta(minutes=5)):
+        state = diagnosis.runner_state(lease.holder(), moment)
+        assert diagnosis.runner_gate(lease.holder(), moment).passed == (state == RunnerState.ALIVE)
+
+
+# What is handed over
+
+
+@pytest.fixture
+def elsewhere(specimen, tasks, now):
+    """A run of the job that is handed over."""
+    Job.objects.filter(pk=specimen.pk).update(override_queue="reports")
+
+    def hand(status: str = Status.QUEUED, **values) -> Run:
+        times = {"scheduled_for": now, "handed_at": now, "hand_at": now + timedelta(minutes=1)}
+        run = Run.objects.create(
+            job=specimen, status=status, cause=Cause.SCHEDULE, queue="reports", **{**times, **values}
+        )
+        Job.objects.filter(pk=specimen.pk).update(handed_run_id=run.pk)
+        return run
+
+    return hand
+
+
+def gate(now) -> tuple[bool, str]:
+    (found,) = [gate for gate in diagnosis.why(NAME, now).gates if gate.name == "queue"]
+    return found.passed, found.text
+
+
+def test_a_job_with_a_queue_does_not_wait_for_the_worker(elsewhere, job, now):
+    Run.objects.create(job=job, status=Status.RUNNING, cause=Cause.SCHEDULE, scheduled_for=now, started_at=now)
+    Job.objects.filter(name=NAME).update(next_run_at=now)
+    assert gate(now) == (True, "its runs are handed over to queue reports (database)")
+    assert stop(now)[0] is None
+
+
+def test_a_run_that_was_handed_over_waits_for_a_worker(elsewhere, now):
+    run = elsewhere()
+    text = f"it waits for a worker of queue reports since 2026-03-10 13:00:00 (run {run.pk})"
+    assert stop(now) == ("queue", text)
+
+
+def test_that_nobody_serves_a_queue_is_said(elsewhere, now):
+    run = elsewhere(handed_at=now - timedelta(minutes=2))
+    text = f"nobody serves queue reports: it waits for a worker since 2026-03-10 12:58:00 (run {run.pk})"
+    assert stop(now) == ("queue", text)
+
+
+def test_a_run_that_was_given_back_waits_to_be_handed_over_again(elsewhere, now):
+    run = elsewhere(handed_at=None)
+    assert gate(now) == (False, f"it waits to be handed over to queue reports again (run {run.pk})")
+
+
+def test_a_run_that_goes_on_elsewhere_is_told_with_its_host(elsewhere, now):
+    run = elsewhere(Status.RUNNING, started_at=now, host="far", heartbeat_at=now, hand_at=None)
+    since = f"since 2026-03-10 13:00:00 (run {run.pk})"
+    assert gate(now) == (True, f"a worker of queue reports performs it at far, {since}")
+    assert stop(now) == (None, f"it runs now at far, {since}")
+
+
+def test_what_is_handed_over_does_not_occupy_the_worker(elsewhere, now, job):
+    elsewhere(Status.RUNNING, started_at=now, host="far", hand_at=None)
+    Job.objects.filter(name="tests.demo.by_hand").update(next_run_at=now)
+    found = diagnosis.why("tests.demo.by_hand", now)
+    assert [gate.text for gate in found.gates if gate.name == "worker"] == ["the worker is free"]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -43,7 +44,7 @@ def test_a_firing_off_the_grid_keeps_its_count(row, now):
 def test_a_queued_run_keeps_its_own_time(row, now):
     run = Run.objects.create(job=row, status="queued", cause=Cause.MANUAL, scheduled_for=now)
     asked = firing(row, now, cause=Cause.MANUAL, run_id=run.pk)
-    assert gate.admit(asked, now).firing == asked
+    assert gate.admit(asked, now).firing == replace(asked, schedule_key=row.schedule_key)
 
 
 def test_a_hold_sends_every_firing_back(row, now):
@@ -74,3 +75,21 @@ def test_a_forced_run_passes_though_the_job_is_disabled(row, now):
 def test_a_job_that_is_gone_has_nothing_to_run(row, now):
     Job.objects.filter(pk=row.pk).delete()
     assert gate.admit(firing(row, now), now) is None
+
+
+def test_one_fire_time_is_left_out_and_the_next_one_is_not(row, now):
+    Job.objects.filter(pk=row.pk).update(skip_next_at=now, skip_next_by="alice")
+    assert gate.admit(firing(row, now), now).barred == "left out, as alice asked"
+    assert gate.admit(firing(row, now + HALF_HOUR), now).barred == ""
+
+
+def test_a_run_by_hand_is_not_the_one_that_is_left_out(row, now):
+    Job.objects.filter(pk=row.pk).update(skip_next_at=now)
+    run = Run.objects.create(job=row, status="queued", cause=Cause.MANUAL, scheduled_for=now)
+    assert gate.admit(firing(row, now, cause=Cause.MANUAL, run_id=run.pk), now).barred == ""
+
+
+def test_it_is_known_whether_the_job_failed_before(row, now):
+    assert not gate.admit(firing(row, now), now).failing
+    Job.objects.filter(pk=row.pk).update(failing_since=now)
+    assert gate.admit(firing(row, now), now).failing

@@ -1,11 +1,14 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_apscheduler.models import DjangoJobExecution
 
 from scheduler_bridge import history, lease
 from scheduler_bridge.exceptions import LeaseLost
-from scheduler_bridge.execution.outcome import Outcome
+from scheduler_bridge.execution.outcome import Outcome, Usage
 from scheduler_bridge.history import Firing
 from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Cause, Job, Report, Run, Status
@@ -76,6 +79,19 @@ def test_a_run_is_closed_once(run, now):
     history.close(run, BAD, now, next_jobs=(), mail=True)
     stored = Run.objects.get()
     assert (stored.status, stored.output, stored.report) == (Status.SUCCEEDED, "fine\n", Report.NONE)
+
+
+def test_what_a_run_used_is_recorded_where_it_is_known(run, now):
+    usage = Usage(cpu_seconds=12.5, peak_memory=3 * 2**30)
+    history.close(run, replace(GOOD, usage=usage), now, next_jobs=(), mail=False)
+    stored = Run.objects.get()
+    assert (stored.cpu_seconds, stored.peak_memory) == (12.5, 3 * 2**30)
+
+
+def test_what_a_run_inside_the_runner_used_is_not_known(run, now):
+    history.close(run, GOOD, now, next_jobs=(), mail=False)
+    stored = Run.objects.get()
+    assert (stored.cpu_seconds, stored.peak_memory) == (None, None)
 
 
 def test_the_report_is_owed_from_the_moment_the_run_is_closed(run, now):
@@ -258,3 +274,27 @@ def test_a_row_that_was_read_before_a_run_and_saved_after_takes_nothing_back(job
     read_before.save()
     job.refresh_from_db()
     assert (job.enabled, job.last_fire_at, job.last_run) == (False, now, run)
+
+
+def test_a_job_fails_from_the_first_failure_in_a_row_to_the_next_success(job, me, now):
+    seen = []
+    for number, outcome in enumerate((GOOD, BAD, BAD, GOOD)):
+        due = now + timedelta(minutes=number)
+        run = history.claim(firing_of(job, due), me, due, None)
+        history.close(run, outcome, due, next_jobs=(), mail=False, failing=job.failing_since is not None)
+        job.refresh_from_db()
+        seen.append(job.failing_since)
+    first = now + timedelta(minutes=1)
+    assert seen == [None, first, first, None]
+
+
+def test_a_success_of_a_job_that_did_not_fail_writes_nothing_more(run, now):
+    with CaptureQueriesContext(connection) as found:
+        history.close(run, GOOD, now, next_jobs=(), mail=False)
+    assert not any("failing_since" in query["sql"] for query in found)
+
+
+def test_an_abandoned_run_is_a_failure_of_its_job(run, job, now):
+    history.abandon(run, "its runner is gone", now)
+    job.refresh_from_db()
+    assert job.failing_since == now

@@ -96,6 +96,27 @@ def test_a_holder_that_is_frozen_is_ended_before_its_lease_is_taken(frozen):
     assert not frozen.end()
 
 
+@pytest.fixture
+def dead(me):
+    """A holder that has ended and that its parent does not wait for, as in a container without an init."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        started = psutil.Process(process.pid).create_time()
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        yield replace(lease.holder(), pid=process.pid, process_started=started)
+
+
+def test_a_holder_that_is_dead_is_gone_though_nobody_waits_for_it(dead):
+    assert psutil.Process(dead.pid).status() == psutil.STATUS_ZOMBIE
+    assert dead.is_gone()
+    assert not dead.end()
+
+
+def test_a_frozen_holder_that_nobody_waits_for_is_ended_without_a_wait(frozen, monkeypatch):
+    monkeypatch.setattr(psutil.Process, "wait", lambda process, timeout: pytest.fail("it waits for the parent"))
+    assert frozen.end()
+
+
 def test_a_process_that_may_be_another_is_left_alone(frozen):
     assert not replace(frozen, machine="elsewhere").end()
     assert not replace(frozen, machine="").end()

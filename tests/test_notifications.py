@@ -349,3 +349,13 @@ def test_a_mail_server_that_never_answers_is_left(job, now, smtp, monkeypatch, c
 def test_the_urls_of_the_project_are_loaded_only_for_a_link(job, now, settings):
     settings.ROOT_URLCONF = "tests.no_such_module"
     assert notifications.compose(run_of(job, now)).subject
+
+
+def test_the_mail_about_a_run_that_was_handed_over_says_queue_and_host(job, now):
+    run_of(job, now, queue="reports")
+    run_of(job, now)
+    notifications.send_due(now)
+    first, second = mail.outbox
+    assert "Host:       worker-1\nQueue:      reports\n" in first.body
+    assert "<td>reports</td>" in html_of(first)
+    assert "Queue" not in second.body + html_of(second)

@@ -50,3 +50,20 @@ def test_what_a_job_changes_later_does_not_count(monkeypatch):
     origin = Origin.from_process()
     monkeypatch.setenv("LEFT_BY_A_JOB", "1")
     assert "LEFT_BY_A_JOB" not in origin.environment
+
+
+def test_a_worker_starts_commands_from_where_it_has_the_project_itself(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/celery", "worker"])
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    origin = Origin.from_worker(["AWS_*"])
+    assert origin.head[-2:] == ("-m", "django")
+    folders = origin.environment["PYTHONPATH"].split(os.pathsep)
+    assert str(tmp_path) in folders
+    assert not [folder for folder in folders if folder.endswith((".zip", "lib-dynload", "site-packages"))]
+
+
+def test_a_worker_that_is_started_by_the_projects_own_program_starts_commands_by_it(monkeypatch, tmp_path):
+    script = tmp_path / "manage.py"
+    script.write_text("from django.core.management import execute_from_command_line\n")
+    monkeypatch.setattr(sys, "argv", [str(script), "rqworker"])
+    assert Origin.from_worker().head[-1] == str(script)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
@@ -6,7 +7,7 @@ from apscheduler.triggers.cron import CronTrigger
 from scheduler_bridge import conf
 from scheduler_bridge.definition import define
 from scheduler_bridge.models import Job
-from scheduler_bridge.plan import Source, make_plan
+from scheduler_bridge.plan import Source, Sourced, make_plan, queue_of
 from scheduler_bridge.schedules import Custom, DailyTimes, Interval
 from tests.demo.management.commands import specimen
 
@@ -82,3 +83,27 @@ def test_the_key_changes_with_the_fire_times_only(settings):
     assert len(keys) == 1
     assert plan(settings, enabled=False).schedule_key not in keys
     assert plan(settings, override_interval=timedelta(hours=1)).schedule_key not in keys
+
+
+@pytest.mark.parametrize(
+    ("queue", "override", "column", "found"),
+    [
+        ("", None, None, ("", Source.DEFAULT)),
+        ("reports", None, None, ("reports", Source.CODE)),
+        ("reports", {"queue": "mail"}, None, ("mail", Source.SETTINGS)),
+        ("reports", {"queue": None}, None, ("", Source.SETTINGS)),
+        ("reports", {"queue": "mail"}, "bulk", ("bulk", Source.DATABASE)),
+        ("reports", {"queue": "mail"}, "", ("", Source.DATABASE)),
+    ],
+)
+def test_the_queue_is_what_the_last_layer_says(settings, queue, override, column, found):
+    settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine", "OVERRIDES": {NAME: override} if override else {}}
+    definition = replace(DEFINITION, queue=queue)
+    assert queue_of(definition, conf.load(), Job(name=NAME, override_queue=column)) == Sourced(*found)
+
+
+def test_without_an_engine_and_inside_the_runner_there_is_no_queue(settings):
+    row = Job(name=NAME, override_queue="bulk")
+    assert queue_of(replace(DEFINITION, queue="reports"), conf.load(), row) == Sourced("", Source.DEFAULT)
+    settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine"}
+    assert queue_of(replace(DEFINITION, internal=True), conf.load(), row) == Sourced("", Source.DEFAULT)

@@ -2,7 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler_bridge.admin.presentation import near, plain, span
+from scheduler_bridge.admin.presentation import about, clock, near, pill, plain, span, whole
+from scheduler_bridge.models import Status
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,29 @@ def test_terminal_codes_and_control_characters_are_taken_out():
 )
 def test_spans_are_said_in_units_that_fit(seconds, words):
     assert span(timedelta(seconds=seconds)) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (12.9, "12 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (86400 * 3 + 3600 * 4 + 5, "3 d 4 h")],
+)
+def test_a_span_that_goes_on_is_said_in_whole_seconds(seconds, text):
+    assert whole(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.42, "0.4 s"), (9.9, "9.9 s"), (48.2, "48 s"), (200.7, "3 min 20 s"), (None, "-")]
+)
+def test_a_span_by_history_is_said_no_more_exactly_than_it_is_known(seconds, text):
+    assert about(None if seconds is None else timedelta(seconds=seconds)) == text
+
+
+def test_a_moment_of_today_is_said_by_its_time_alone(now):  # 13:00 in Stockholm
+    assert clock(now, now) == "13:00"
+    assert clock(now + timedelta(seconds=5), now) == "13:00:05"
+    assert clock(now + timedelta(hours=11), now) == "tomorrow 00:00"
+    assert clock(None, now) == "-"
+
+
+def test_a_status_bears_its_colour():
+    assert pill(Status.TIMED_OUT) == '<span class="sb-status sb-timed_out">timed out</span>'

@@ -208,3 +208,11 @@ def test_looking_again_changes_nothing(code, pay, now, django_assert_num_queries
     registry.sync(now)
     with django_assert_num_queries(1):
         registry.load(now)
+
+
+def test_a_job_whose_code_cannot_be_loaded_goes_where_its_plan_says(job, tasks, django_assert_num_queries):
+    Job.objects.filter(pk=job.pk).update(override_queue="reports", broken="no such module")
+    with django_assert_num_queries(1):
+        row = Job.objects.only(*registry.ROUTING).get(pk=job.pk)
+        assert registry.queue_of(row) == "reports"
+    assert registry.plan_of(Job.objects.get(pk=job.pk)).queue.value == "reports"

@@ -20,13 +20,18 @@ def spoil(what: str) -> tuple[str, ...]:
     ("what", "word"),
     [
         ("directory", "working directory"),
+        ("nowhere", "working directory"),
         ("environment", "environment"),
         ("umask", "umask"),
         ("argv", "sys.argv"),
         ("path", "sys.path"),
         ("stdout", "sys.stdout"),
+        ("descriptor", "descriptor of the console"),
         ("filters", "warning filters"),
         ("logging", "logging"),
+        ("silence", "logging"),
+        ("level", "logging"),
+        ("alarm", "alarm clock"),
         ("language", "language"),
         ("zone", "time zone"),
         ("decimal", "decimal context"),
@@ -43,6 +48,15 @@ def test_what_a_job_leaves_is_put_back_and_named(what, word):
 
 
 def test_a_clean_room_is_left_as_it_is(db):
+    assert room.restore(room.snapshot()) == ()
+
+
+def test_a_directory_that_is_gone_stops_nobody(monkeypatch, tmp_path, db):
+    (tmp_path / "release").mkdir()
+    monkeypatch.chdir(tmp_path / "release")
+    before = room.snapshot()
+    (tmp_path / "release").rmdir()
+    assert "working directory" in room.restore(before)[0]
     assert room.restore(room.snapshot()) == ()
 
 

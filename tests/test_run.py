@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from scheduler_bridge import api, discovery, history, run
+from scheduler_bridge.books import RunnersBooks
 from scheduler_bridge.discovery import Discovery, discover
 from scheduler_bridge.exceptions import LeaseLost, SkipRun
 from scheduler_bridge.execution.origin import Origin
@@ -38,7 +39,7 @@ def define(monkeypatch):
 @pytest.fixture
 def place(me):
     return Workplace(
-        me=me,
+        books=RunnersBooks(me),
         spawner=Spawner(Origin(head=(), cwd="/", environment={}), "exec"),
         stop=lambda: None,
         stopping=lambda: False,
@@ -57,7 +58,7 @@ def firing(me, define):
 def test_a_firing_becomes_a_closed_run(firing, place):
     completion = run.perform(firing, place)
     stored = Run.objects.get()
-    assert (stored.status, stored.exit_code, stored.host) == (Status.SUCCEEDED, 0, place.me.host)
+    assert (stored.status, stored.exit_code, stored.host) == (Status.SUCCEEDED, 0, place.books.me.host)
     assert (completion.run_id, completion.status) == (stored.pk, Status.SUCCEEDED)
     assert Job.objects.get(name=NAME).next_run_at > firing.fire_time
 
@@ -100,7 +101,7 @@ def test_a_process_that_stood_still_after_the_claim_starts_nothing_without_its_l
     firing, place, monkeypatch, stood_still
 ):
     uptime = [100.0]
-    monkeypatch.setattr(run, "_uptime", lambda: uptime[0])
+    monkeypatch.setattr(run, "uptime", lambda: uptime[0])
     executed: list[bool] = []
     monkeypatch.setattr(run, "_execute", lambda *words: executed.append(True) or GOOD)
 
@@ -125,6 +126,23 @@ def test_a_fire_time_runs_once(firing, place):
     run.perform(firing, place)
     assert run.perform(firing, place) is None
     assert Run.objects.count() == 1
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_firing_whose_schedule_is_changed_after_the_gate_stays_owed(firing, place, define, answer):
+    Job.objects.filter(name=NAME).update(next_run_at=firing.fire_time)
+    job = Job.objects.get(name=NAME)
+
+    def retimed() -> bool:
+        job.override_interval = timedelta(seconds=9)
+        job.save()
+        return answer
+
+    define(should_run=retimed)
+    run.perform(firing, place)
+    owed = Job.objects.get(pk=job.pk)
+    assert not Run.objects.exists()
+    assert (owed.last_fire_at, owed.next_run_at, owed.owed_before) == (None, firing.fire_time, 1)
 
 
 @pytest.mark.parametrize("answer", [False, None, 0, "", Job.objects.none])
@@ -183,7 +201,7 @@ def test_a_stopping_runner_starts_nothing_and_the_fire_time_stays_due(firing, pl
 
 def test_without_the_lease_nothing_starts(firing, place):
     with pytest.raises(LeaseLost):
-        run.perform(firing, replace(place, me=Identity.mine()))
+        run.perform(firing, replace(place, books=RunnersBooks(Identity.mine())))
     assert not Run.objects.exists()
 
 

@@ -1,16 +1,21 @@
 """What the process decides; its real life with signals is seen in the acceptance tests."""
 
+import re
 import signal
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler_bridge import run
-from scheduler_bridge.control import Timetable
+from scheduler_bridge import runner as module
+from scheduler_bridge.away import News
+from scheduler_bridge.execution.child_process import StopRequest
 from scheduler_bridge.gate import Held
-from scheduler_bridge.history import Firing, Queued
-from scheduler_bridge.models import Cause, Status
+from scheduler_bridge.history import Away, Firing, Queued
+from scheduler_bridge.models import Cause, Run, Status
+from scheduler_bridge.orders import Timetable
 from scheduler_bridge.registry import Planned
 from scheduler_bridge.runner import EXIT_OCCUPIED, EXIT_OUTDATED, EXIT_STOPPED, RunnerProcess
 from scheduler_bridge.triggers import Overdue
@@ -42,6 +47,22 @@ def test_the_first_signal_stops_and_the_second_hurries(runner):
     assert (runner._stopping, runner._hurried, runner.exit_code) == (True, False, EXIT_STOPPED)
     runner._on_stop(signal.SIGINT, None)
     assert runner._hurried
+
+
+def test_threads_that_go_on_keep_no_runner_alive(runner, monkeypatch, caplog):
+    codes, ended, go_on = [], threading.Event(), threading.Event()
+    monkeypatch.setattr(module, "END_WITHIN", 0.01)
+    monkeypatch.setattr(runner, "_exit", lambda code: (codes.append(code), ended.set()))
+    left = threading.Thread(target=go_on.wait, name="left")
+    left.start()
+    runner.end_soon()
+    assert ended.wait(10)
+    go_on.set()
+    left.join()
+    assert codes == [EXIT_STOPPED]
+    assert re.fullmatch(
+        r"the runner ends though threads go on: .*\bleft\b.*", caplog.messages[0]
+    )  # others may have left some too
 
 
 def test_newer_code_is_said_once_and_waits_for_the_run(runner, caplog):
@@ -136,3 +157,72 @@ def test_mails_are_looked_for_only_when_a_run_owes_one(runner, now, monkeypatch,
     monkeypatch.setattr(run, "perform", lambda firing, place: completion)
     assert runner._perform(Firing(job_id=1, name="demo", cause=Cause.SCHEDULE, fire_time=now)) is completion
     assert runner.reporter.is_wanted == owes_mail
+
+
+@pytest.mark.parametrize(("by", "reason"), [("alice", "cancelled by alice"), ("", "cancelled")])
+def test_a_run_that_somebody_wants_to_end_is_told_so_and_no_other(runner, by, reason):
+    runner._apply(Timetable(planned=(), queued=(), held=False, again=False, to_end={7: by}))
+    assert runner._current.wish() is None
+    for number, wish in ((8, None), (7, StopRequest(reason))):
+        runner._current.entered(Run(pk=number), False)
+        assert runner._current.wish() == wish
+
+
+def test_a_stop_of_the_runner_is_the_reason_that_counts(runner):
+    runner._current.end("the runner was stopped")
+    runner._current.entered(Run(pk=7), False)
+    runner._current.to_end = {7: "alice"}
+    assert runner._current.wish() == StopRequest("the runner was stopped")
+
+
+@pytest.fixture
+def ended():
+    """A run that a worker of an engine has ended."""
+    away = Away(
+        run_id=7,
+        job_id=1,
+        name="report",
+        cause=Cause.SCHEDULE,
+        fire_time=datetime.now(UTC),
+        status=Status.FAILED,
+        reason="exit code 1",
+        queue="reports",
+        tries=1,
+        owes_mail=True,
+    )
+    return away, run.Completion(name="report", status=Status.FAILED, run_id=7, owes_mail=True)
+
+
+def test_the_end_of_a_run_that_was_handed_over_is_heard_by_all(runner, monkeypatch, ended):
+    freed, told, again = [], [], []
+    monkeypatch.setattr(runner.handing, "free", freed.append)
+    monkeypatch.setattr(runner.handing, "again", again.append)
+    monkeypatch.setattr(runner.scheduler, "tell_of", lambda away, completion: told.append(completion.status))
+    runner._heard(News(again=("waiting",), ended=(ended,)))
+    wishes(runner)
+    assert (freed, told, again, runner.reporter.is_wanted) == ([1], [Status.FAILED], [("waiting",)], True)
+
+
+@pytest.mark.parametrize("is_handed_over", [True, False])
+def test_a_job_that_came_back_to_the_worker_meanwhile_is_timed_anew(runner, monkeypatch, ended, is_handed_over):
+    reloads = []
+    monkeypatch.setattr(runner.control, "reload", lambda again: reloads.append(again))
+    monkeypatch.setattr(runner.scheduler, "tell_of", lambda away, completion: None)
+    monkeypatch.setattr(runner.scheduler, "is_handed_over", lambda name: is_handed_over)
+    runner._heard(News(ended=(ended,)))
+    wishes(runner)
+    assert reloads == ([] if is_handed_over else [True])
+
+
+def test_once_waits_until_what_is_due_is_handed_over(once, monkeypatch):
+    monkeypatch.setattr(type(once.worker), "is_idle", True)
+    for is_idle in (False, True):
+        monkeypatch.setattr(type(once.handing), "is_idle", is_idle)
+        assert once._is_done == is_idle
+
+
+def test_a_run_that_is_the_runners_own_after_all_is_taken_up(runner, now):
+    queued = Queued(run_id=7, job_id=1, name="demo", cause=Cause.MANUAL, scheduled_for=now)
+    runner._local(queued)
+    wishes(runner)
+    assert runner.scheduler.get_job("run:7").executor == "default"

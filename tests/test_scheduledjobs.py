@@ -1,12 +1,12 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from scheduler_bridge import history, lease
 from scheduler_bridge.lease import Identity
-from scheduler_bridge.models import Job, Run, Runner, Status
+from scheduler_bridge.models import Cause, Job, Run, Runner, Status
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +103,98 @@ def test_pruning_says_how_many_it_deleted(capsys, monkeypatch):
     assert capsys.readouterr().out == "35 runs deleted\n"
     call_command("pruneruns")
     assert capsys.readouterr().out == "110 runs deleted\n"
+
+
+# Queues
+
+
+@pytest.fixture
+def handed(tasks):
+    """A run that waits for a worker so many minutes."""
+    Runner.objects.update(token="", held=False)
+    lease.acquire(Identity.mine(), None, datetime.now(UTC))
+    Job.objects.filter(name="tests.demo.specimen").update(override_queue="reports")
+
+    def hand(minutes: float) -> Run:
+        job = Job.objects.get(name="tests.demo.specimen")
+        since = datetime.now(UTC) - timedelta(minutes=minutes)
+        times = {"scheduled_for": since, "handed_at": since, "hand_at": since, "hand_tries": 1}
+        run = Run.objects.create(job=job, status=Status.QUEUED, cause=Cause.SCHEDULE, queue="reports", **times)
+        Job.objects.filter(pk=job.pk).update(handed_run_id=run.pk)
+        return run
+
+    return hand
+
+
+def test_status_shows_queues_and_hosts(said, handed):
+    handed(1)
+    job = Job.objects.get(name="tests.demo.by_hand")
+    now = datetime.now(UTC)
+    times = {"scheduled_for": now, "started_at": now, "heartbeat_at": now}
+    Run.objects.create(job=job, status=Status.RUNNING, cause=Cause.MANUAL, queue="mail", host="far", **times)
+    lines = [line.split() for line in said("status").splitlines()]
+    assert lines[1] == ["queue", "waiting", "running", "oldest", "waits", "since", "last", "sign", "of", "a", "worker"]
+    assert (lines[2][:4], lines[3][:3]) == (["mail", "0", "1", "-"], ["reports", "1", "0"])
+    assert (lines[4], lines[5][:2], lines[5][-1]) == (
+        ["host", "running", "last", "sign", "queues"],
+        ["far", "1"],
+        "mail",
+    )
+    found = json.loads(said("status", "--json"))
+    assert {queue["name"]: (queue["waiting"], queue["is_served"]) for queue in found["queues"]} == {
+        "mail": (0, True),
+        "reports": (1, True),
+    }
+    assert [(host["name"], host["running"], host["queues"]) for host in found["hosts"]] == [("far", 1, ["mail"])]
+
+
+def test_status_ends_with_three_when_nobody_serves_a_queue(said, handed, capsys):
+    handed(3)
+    with pytest.raises(SystemExit) as caught:
+        said("status")
+    assert caught.value.code == 3
+    assert "nobody serves queue reports: a run waits for a worker since" in capsys.readouterr().out
+    Runner.objects.update(held=True)
+    assert "on hold" in said("status")
+
+
+def test_that_no_runner_is_alive_goes_before_a_queue_that_nobody_serves(said, handed):
+    handed(3)
+    Runner.objects.update(token="")
+    with pytest.raises(SystemExit) as caught:
+        said("status")
+    assert caught.value.code == 2
+
+
+def test_status_without_an_engine_says_no_more_than_ever(said, django_assert_num_queries):
+    Runner.objects.update(token="", held=False)
+    lease.acquire(Identity.mine(), None, datetime.now(UTC))
+    assert len(said("status").splitlines()) == 1
+    found = json.loads(said("status", "--json"))
+    assert (found["queues"], found["hosts"]) == ([], [])
+
+
+def test_what_was_handed_over_before_the_engine_was_taken_out_is_still_shown(said, handed, settings):
+    handed(1)
+    settings.SCHEDULER_BRIDGE = {}
+    assert "reports" in said("status")
+
+
+def test_the_list_has_a_column_for_queues_where_a_job_has_one(said, handed):
+    head, *lines = said("list").splitlines()
+    assert head.split()[-1] == "queue"
+    queues = {line.split()[0]: line.split()[-1] for line in lines}
+    assert (queues["tests.demo.specimen"], queues["tests.demo.by_hand"]) == ("reports", "-")
+    entries = {entry["name"]: entry for entry in json.loads(said("list", "--json"))}
+    entry = entries["tests.demo.specimen"]
+    assert (entry["queue"], entry["queue_source"]) == ("reports", "database")
+
+
+def test_the_list_has_no_such_column_where_none_has(said):
+    assert "queue" not in said("list").splitlines()[0]
+
+
+def test_why_tells_for_whom_a_run_waits(said, handed):
+    handed(3)
+    assert "nobody serves queue reports" in said("why", "specimen").splitlines()[0]
+    assert json.loads(said("why", "specimen", "--json"))["stop"] == "queue"

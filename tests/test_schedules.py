@@ -3,6 +3,7 @@ from datetime import UTC, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +78,11 @@ def test_a_fingerprint_is_read_back(schedule):
 @pytest.mark.parametrize("text", ["", "disabled", "{", '{"interval": -1}', '{"times": [["25:00", ""]]}', "[]", "5"])
 def test_a_fingerprint_that_says_nothing_means_by_hand(text):
     assert schedules.from_fingerprint(text) == Manual()
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "sv"])
+@pytest.mark.parametrize("every", [timedelta(days=1, hours=1), timedelta(days=3, minutes=45, seconds=2)])
+def test_an_interval_said_in_the_readers_language_is_read_back(language, every):
+    with translation.override(language):
+        assert schedules.parse_interval_text(schedules.interval_words(every)).every == every
+        assert schedules.parse_interval_text("45 minutes").every == timedelta(minutes=45)

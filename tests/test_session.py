@@ -2,8 +2,9 @@ import importlib
 
 import pytest
 from django.db import connection, connections
+from django.db.utils import ConnectionHandler
 
-from scheduler_bridge.execution import in_process, room
+from scheduler_bridge.execution import in_process, room, session
 from scheduler_bridge.execution.output import Capture
 from scheduler_bridge.execution.session import Sessions
 from scheduler_bridge.models import Runner
@@ -64,6 +65,38 @@ def test_a_session_that_was_changed_is_replaced_and_named(transactional_db, numb
     assert text.startswith("database default: the session was changed (")
     assert connection.vendor == "sqlite" or connection.connection is not raw
     assert Runner.objects.update(host="written") == 1
+
+
+def test_a_transaction_that_was_begun_by_hand_is_noticed(transactional_db):
+    Runner.objects.get_or_create(pk=Runner.ROW)
+    sessions = Sessions.watched()
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE scheduler_bridge_runner SET host = 'lost'")
+    (text,) = sessions.heal()
+    assert "a transaction of the driver was left open" in text or "(BEGIN)" in text
+    assert Runner.objects.get().host != "lost"
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "rollback"])
+def test_a_transaction_that_was_ended_by_hand_is_left_alone(transactional_db, end):
+    sessions = Sessions.watched()
+    with connection.cursor() as cursor:
+        cursor.execute("begin")
+        cursor.execute(end)
+    assert sessions.heal() == []
+
+
+def test_a_file_that_was_closed_beneath_django_is_opened_anew(db, tmp_path):
+    databases = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "file"}}
+    file = ConnectionHandler(databases)["default"]
+    file.ensure_connection()
+    file.connection.close()
+    assert session._dirt(file) == ["the connection was left unusable and is replaced"]
+    file.close()
+    file.ensure_connection()
+    assert session._dirt(file) == []
+    file.close()
 
 
 @pytest.mark.parametrize("statement", PLAIN)

@@ -11,6 +11,8 @@ from django.db import OperationalError
 
 from scheduler_bridge import discovery, registry
 from scheduler_bridge.discovery import Discovery, discover
+from scheduler_bridge.handing import HandOver, Told
+from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Job
 from scheduler_bridge.registry import timetable
 from scheduler_bridge.scheduler import Scheduler
@@ -18,6 +20,10 @@ from scheduler_bridge.schedules import Interval, Manual
 from scheduler_bridge.worker import OneWorker
 
 COUNT = 12
+
+
+def handing() -> HandOver:
+    return HandOver(Identity.mine(), Told(local=print, look=print, failed=print))
 
 
 @pytest.fixture
@@ -44,7 +50,7 @@ def loop():
     made = []
 
     def make() -> Scheduler:
-        scheduler = Scheduler(OneWorker(lambda firing: None, print), lambda scheduler, now: None)
+        scheduler = Scheduler(OneWorker(lambda firing: None, print), handing(), lambda scheduler, now: None)
         scheduler._main_loop = lambda: None
         scheduler.start()
         made.append(scheduler)

@@ -204,6 +204,13 @@ def test_years_of_downtime_are_counted_at_once():
     assert found.coalesced == 365 * 86400 - 1
 
 
+def test_no_fire_time_is_overdue_beyond_the_end_of_an_interval():
+    start = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+    trigger = IntervalTrigger(minutes=10, start_date=start, end_date=start + timedelta(minutes=25), timezone=UTC)
+    found = overdue(to_trigger(Custom(trigger), STOCKHOLM), start - US, start + timedelta(days=1))
+    assert (found.latest, found.coalesced) == (start + timedelta(minutes=20), 2)
+
+
 @given(moments, st.integers(0, 20))
 def test_overdue_times_of_day_are_counted_with_their_weights(since, days):
     trigger = to_trigger(DailyTimes((time(2, 30), time(3, 30))), STOCKHOLM)

@@ -1,6 +1,7 @@
 """The executor and the loop, without a database: what is executed is a list of firings."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler_bridge import scheduler
 from scheduler_bridge.gate import Held
-from scheduler_bridge.history import Firing, Queued
+from scheduler_bridge.handing import HandOver, Told
+from scheduler_bridge.history import Away, Firing, Queued
+from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Cause, Status
 from scheduler_bridge.registry import Planned
 from scheduler_bridge.run import Completion
@@ -17,6 +20,10 @@ from scheduler_bridge.triggers import Overdue
 from scheduler_bridge.worker import OneWorker
 
 FAR = timedelta(days=1)
+
+
+def handing() -> HandOver:
+    return HandOver(Identity.mine(), Told(local=print, look=print, failed=print))
 
 
 class Stage:
@@ -28,9 +35,10 @@ class Stage:
         self.go_on = threading.Semaphore(0)
         self.chains: dict[str, tuple[Queued, ...]] = {}
         self.held: list[str] = []
+        self.nothing: list[str] = []
         self.failures: list[BaseException] = []
         self.worker = OneWorker(self.execute, self.failures.append)
-        self.scheduler = Scheduler(self.worker, lambda scheduler, now: None)
+        self.scheduler = Scheduler(self.worker, handing(), lambda scheduler, now: None)
         self.thread = threading.Thread(target=self.scheduler.start)
 
     def execute(self, firing: Firing) -> Completion | None:
@@ -42,6 +50,9 @@ class Stage:
         self.executing.release()
         assert self.go_on.acquire(timeout=10)
         chained = self.chains.pop(firing.name, ())
+        if firing.name in self.nothing:
+            self.nothing.remove(firing.name)
+            return None
         return Completion(name=firing.name, status=Status.SUCCEEDED, chained=chained)
 
     def apply(self, *planned: Planned, queued=(), held=False, again=False) -> None:
@@ -247,6 +258,23 @@ def test_a_firing_that_meets_a_hold_at_the_gate_is_put_back(stage):
     assert stage.executed[0].coalesced == 2
 
 
+def test_between_two_runs_the_worker_does_what_it_is_asked_and_on_hold_too(stage):
+    steps: list[str] = []
+    done = threading.Event()
+    stage.apply(due("job", 5))
+    assert stage.begun() == "job"
+    stage.worker.between(lambda: steps.append("first"))
+    assert steps == []
+    stage.worker.between(done.set)  # in the place of the first
+    stage.ended()
+    assert done.wait(10)
+    assert steps == []
+    stage.apply(due("job", 5), held=True)
+    done.clear()
+    stage.worker.between(done.set)
+    assert done.wait(10)
+
+
 def test_an_ended_loop_eats_no_fire_time(stage):
     stage.apply(due("long", 5))
     stage.begun()
@@ -280,7 +308,7 @@ def test_an_error_in_the_worker_is_handed_on():
         done.set()
 
     worker = OneWorker(execute, failed)
-    scheduler = Scheduler(worker, lambda scheduler, now: None)
+    scheduler = Scheduler(worker, handing(), lambda scheduler, now: None)
     thread = threading.Thread(target=scheduler.start)
     thread.start()
     scheduler.wish(lambda given: given.apply([due("job", 5)], (), False))
@@ -288,3 +316,52 @@ def test_an_error_in_the_worker_is_handed_on():
     scheduler.end()
     thread.join(10)
     assert str(failures[0]) == "lost"
+
+
+def test_a_job_with_a_queue_goes_to_the_executor_that_hands_over_and_the_worker_stays_free(stage):
+    handed = threading.Event()
+    stage.scheduler.handing.put = lambda job_id, firing: handed.set()
+    stage.apply(replace(due("report", 5), queue="reports"), queued=(replace(queued(7, "asked"), queue="reports"),))
+    assert handed.wait(10)
+    assert stage.worker.is_idle
+    assert stage.scheduler.is_handed_over("report")
+    assert stage.scheduler.is_handed_over("no such job")
+
+
+def test_a_job_that_has_no_queue_any_more_goes_to_the_worker(stage):
+    stage.apply(replace(due("report", 5), queue="reports", key="1 reports", due=None))
+    stage.apply(replace(due("report", 5), key="1"))
+    assert stage.begun() == "report"
+    assert not stage.scheduler.is_handed_over("report")
+    stage.ended()
+
+
+def test_the_listeners_hear_of_a_run_that_was_ended_elsewhere(stage):
+    away = Away(
+        run_id=7,
+        job_id=1,
+        name="report",
+        cause=Cause.MANUAL,
+        fire_time=datetime.now(UTC),
+        status=Status.SUCCEEDED,
+        reason="",
+        queue="reports",
+        tries=1,
+        owes_mail=False,
+    )
+    completion = Completion(
+        name="report", status=Status.SUCCEEDED, run_id=7, chained=(queued(8, "after", Cause.CHAIN),)
+    )
+    stage.scheduler.wish(lambda scheduler: scheduler.tell_of(away, completion))
+    assert stage.begun() == "after"
+    stage.ended()
+
+
+def test_what_came_to_nothing_as_it_was_begun_early_is_taken_when_it_is_handed_over(stage, early):
+    """Its schedule was changed between gate and claim, say: what that owes is due at the same moment."""
+    stage.nothing.append("job")
+    stage.apply(soon("job"))
+    assert stage.begun() == "job"
+    stage.ended()
+    assert stage.begun() == "job"
+    stage.ended()

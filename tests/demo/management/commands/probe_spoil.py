@@ -1,8 +1,10 @@
 import decimal
 import logging
 import os
+import signal
 import socket
 import sys
+import tempfile
 import warnings
 
 from django.core.management.base import BaseCommand
@@ -34,6 +36,9 @@ class Command(BaseCommand):
     def leave_path(self):
         sys.path.insert(0, "/spoiled")
 
+    def leave_descriptor(self):
+        os.close(1)
+
     def leave_stdout(self):
         sys.stdout = None
 
@@ -42,6 +47,19 @@ class Command(BaseCommand):
 
     def leave_logging(self):
         logging.disable(logging.CRITICAL)
+
+    def leave_silence(self):
+        logging.getLogger("scheduler_bridge").disabled = True
+
+    def leave_level(self):
+        logging.getLogger("scheduler_bridge").setLevel(logging.CRITICAL)
+
+    def leave_alarm(self):
+        signal.setitimer(signal.ITIMER_VIRTUAL, 3600)
+
+    def leave_nowhere(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
 
     def leave_language(self):
         translation.activate("fr")
