@@ -22,6 +22,19 @@ MATRIX = [
     ("3.13", "6.0"),
     ("3.13", "6.1"),
 ]
+# What is done with real runners in both ways of starting jobs.
+BOTH_WAYS = (
+    "tests/acceptance/test_runner_process.py",
+    "tests/acceptance/test_faults.py::test_a_signal_at_any_step_costs_nothing",
+    "tests/acceptance/test_faults.py::test_a_power_cut_at_any_step_costs_nothing",
+)
+ENGINES = (
+    "tests/acceptance/test_engines.py",
+    "tests/acceptance/test_engine_faults.py",
+    "tests/acceptance/test_distributed_example.py",
+)
+# Tests of real processes wait more than they work; those of one file stay together.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 NEEDED_BY_TESTS = ("tests", "examples", "pyproject.toml", "README.md", "LICENSE")
 _built: list[Path] = []
 
@@ -35,6 +48,16 @@ def demo(session: nox.Session) -> None:
     session.run("python", "examples/demo.py", env=env, interrupt_timeout=60, terminate_timeout=60)
 
 
+@nox.session(name="demo-distributed")
+def demo_distributed(session: nox.Session) -> None:
+    """Run the example site with its heavy jobs on two workers of RQ until Ctrl-C; with CI set, as the demo does."""
+    if not shutil.which("redis-server"):
+        apt_install(session, "redis-server")
+    session.install(f"scheduler-bridge[tasks] @ {wheel(session).resolve().as_uri()}", *groups("rq"))
+    env = {"SHOP_VAR": session.create_tmp()} if os.environ.get("CI") else {}
+    session.run("python", "examples/demo_distributed.py", env=env, interrupt_timeout=90, terminate_timeout=90)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests on SQLite against the built wheel; real runners without forks too; quick ones on an odd site too.
@@ -42,7 +65,7 @@ def tests(session: nox.Session) -> None:
     The odd site has naive times and users of its own.
     """
     install(session, "test")
-    run_tests(session, "-m", "not browser", *session.posargs)
+    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs)
     run_without_forks(session)
     run_odd(session)
 
@@ -62,12 +85,13 @@ def postgres(session: nox.Session) -> None:
 
 @nox.session
 def mariadb(session: nox.Session) -> None:
-    """Run the tests on the MariaDB server of this machine."""
+    """Run the tests on the MariaDB server of this machine; real runners without forks too."""
     need_server(session, "MariaDB", "127.0.0.1", 3306)
     if not (shutil.which("mysql_config") or shutil.which("mariadb_config")):
         apt_install(session, "default-libmysqlclient-dev", "build-essential", "pkg-config")
     install(session, "test", "mariadb")
     run_tests(session, "-m", "not browser", *session.posargs, engine="mariadb")
+    run_without_forks(session, engine="mariadb")
 
 
 @nox.session
@@ -91,10 +115,14 @@ def matrix(session: nox.Session, django: str) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what scheduling costs, here and with its peers; ``-- --help`` says what can be chosen."""
+    """Measure what scheduling costs, here and with its peers; ``-- --help`` says what can be chosen.
+
+    The engines of the chapter "scale" cannot be installed beside all peers, so it is measured by ``-- --only scale``.
+    """
     need_server(session, "PostgreSQL", "127.0.0.1", 5432)
     need_server(session, "Redis", "127.0.0.1", 6379)
-    install(session, "bench", *(["mariadb"] if shutil.which("mariadb_config") else []))
+    what = "scale" if session.posargs[:2] == ["--only", "scale"] else "bench"
+    install(session, what, *(["mariadb"] if shutil.which("mariadb_config") else []))
     out = ["--out", str(Path(session.create_tmp()).resolve() / "results")]
     env = {"PYTHONPATH": str(copied(session).resolve())}
     session.chdir(session.invoked_from)  # a folder for the results is meant from there; -P keeps the checkout out
@@ -105,9 +133,19 @@ def bench(session: nox.Session) -> None:
 def chaos(session: nox.Session) -> None:
     """Put a site under strain on each database that is installed here, and audit it; ``-- --help`` says more."""
     mariadb = ["mariadb"] if shutil.which("mysql_config") or shutil.which("mariadb_config") else []
-    install(session, "test", "postgres", *mariadb)
+    engines = ["engines"] if any(word.startswith("--engine") for word in session.posargs) else []
+    install(session, "test", "postgres", *mariadb, *engines)
     session.chdir(copied(session))
     session.run("python", "-m", "tests.chaos", *session.posargs)
+
+
+@nox.session(python="3.12")
+def engines(session: nox.Session) -> None:
+    """Hand jobs over to real engines with four workers each, and break these; what is missing here is left out."""
+    install(session, "test", "postgres", "engines")
+    has_postgres = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    three_at_once = ("-n", "3", "--dist", "loadgroup")  # the tests of one engine share a site
+    run_tests(session, *three_at_once, *ENGINES, *session.posargs, engine="postgres" if has_postgres else "sqlite")
 
 
 @nox.session
@@ -172,7 +210,7 @@ def run_odd(session: nox.Session, engine: str = "sqlite") -> None:
 
 def run_without_forks(session: nox.Session, engine: str = "sqlite") -> None:
     session.env["SITE_SPAWN"] = "exec"
-    run_tests(session, "tests/acceptance/test_runner_process.py", engine=engine)
+    run_tests(session, *BOTH_WAYS, *SIDE_BY_SIDE, engine=engine)
     del session.env["SITE_SPAWN"]
 
 

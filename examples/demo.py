@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import django
@@ -38,7 +38,7 @@ def main() -> int:
     print("  Ctrl-C stops the site and the runner.\n", flush=True)
     complete = False
     try:
-        complete = watch({"web": web, "runner": runner}, address, unattended)
+        complete = watch({"web": web, "runner": runner}, address, unattended, unseen)
     except KeyboardInterrupt:
         print("\n  Stopping ...", flush=True)
     finally:
@@ -78,7 +78,9 @@ def start(*command: str) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "manage.py", *command], cwd=HERE, start_new_session=True)
 
 
-def watch(processes: dict[str, subprocess.Popen], address: str, unattended: bool) -> bool:
+def watch(
+    processes: dict[str, subprocess.Popen], address: str, unattended: bool, unseen: Callable[[], list[str]]
+) -> bool:
     """Wait for the end; tell whether all that was to be seen has been seen."""
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -89,22 +91,29 @@ def watch(processes: dict[str, subprocess.Popen], address: str, unattended: bool
                 return False
         if not unattended:
             continue
-        missing = unseen()
-        if not missing:
+        lacking = unseen()
+        if not lacking:
             return answers(address)
         if time.monotonic() > deadline:
-            print(f"  Not seen within {PATIENCE} s: {', '.join(missing)}", flush=True)
+            print(f"  Not seen within {PATIENCE} s: {', '.join(lacking)}", flush=True)
             return False
 
 
 def unseen() -> list[str]:
     """Say which kinds of run have not happened yet."""
-    from scheduler_bridge.models import Cause, Run, Status
+    from scheduler_bridge.models import Cause, Status
 
     wanted = {str(status): {"status": status} for status in (Status.SUCCEEDED, Status.FAILED, Status.TIMED_OUT)}
     wanted["skipped"] = {"status": Status.SKIPPED}
     wanted["chained"] = {"status": Status.SUCCEEDED, "cause": Cause.CHAIN, "parent__isnull": False}
     wanted["a mail about a failure"] = {"status": Status.FAILED, "report": "sent"}
+    return missing(wanted)
+
+
+def missing(wanted: dict[str, dict[str, object]]) -> list[str]:
+    """Say for which of these conditions there is no run."""
+    from scheduler_bridge.models import Run
+
     return [name for name, conditions in wanted.items() if not Run.objects.filter(**conditions).exists()]
 
 
@@ -128,19 +137,20 @@ def stop(runner: subprocess.Popen, web: subprocess.Popen) -> bool:
     return runner.returncode == 0
 
 
-def print_history() -> None:
-    """Print each run, the oldest first."""
+def print_history(*columns: str) -> None:
+    """Print each run, the oldest first; these columns of the table before the reason."""
     from scheduler_bridge.models import Run
 
     runs = Run.objects.select_related("job").order_by("id")
-    print_table(("due", "job", "cause", "status", "took", "exit", "reason"), [line(run) for run in runs])
+    titles = ("due", "job", "cause", "status", "took", "exit", *columns, "reason")
+    print_table(titles, [line(run, columns) for run in runs])
     totals: dict[str, int] = {}
     for run in runs:
         totals[run.status] = totals.get(run.status, 0) + 1
     print("\n" + ", ".join(f"{count} {status}" for status, count in sorted(totals.items())), flush=True)
 
 
-def line(run) -> tuple[str, ...]:
+def line(run, columns: Iterable[str]) -> tuple[str, ...]:
     took = f"{(run.finished_at - run.started_at).total_seconds():.2f} s" if run.started_at and run.finished_at else ""
     folded = f" (+{run.coalesced} folded in)" if run.coalesced else ""
     return (
@@ -150,6 +160,7 @@ def line(run) -> tuple[str, ...]:
         run.status,
         took,
         "" if run.exit_code is None else str(run.exit_code),
+        *(getattr(run, column) for column in columns),
         run.reason + folded,
     )
 

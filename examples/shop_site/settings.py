@@ -87,6 +87,17 @@ SCHEDULER_BRIDGE = {
     "OVERRIDES": {"scheduler_bridge.pruneruns": {"times": "03:15"}},
 }
 
+# The distributed demo: two jobs of the shop and those of the app "heavy" are handed over to RQ's workers.
+if REDIS := os.environ.get("SHOP_REDIS"):
+    INSTALLED_APPS += ["django_rq", "heavy"]
+    RQ_QUEUES = {"reports": {"URL": REDIS, "DEFAULT_TIMEOUT": -1}}  # the jobs have timeouts of their own
+    TASKS = {"rq": {"BACKEND": "django_tasks_rq.RQBackend", "QUEUES": ["reports"]}}
+    SCHEDULER_BRIDGE["TASKS_BACKEND"] = "rq"
+    SCHEDULER_BRIDGE["OVERRIDES"] |= {
+        "shop.import_orders": {"queue": "reports"},
+        "shop.hanging_rate_update": {"queue": "reports"},
+    }
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

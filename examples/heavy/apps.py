@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class HeavyConfig(AppConfig):
+    name = "heavy"
+    verbose_name = "Heavy jobs"
