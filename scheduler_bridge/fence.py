@@ -16,6 +16,7 @@ from .lease import BEAT_BUSY
 
 # A standby takes over 13.5 seconds after the heartbeat that it saw last, which was sent before it could be seen.
 END_AFTER: Final = 12.0  # seconds
+END_WITHIN: Final = 5.0  # seconds for Python itself to end, which waits for threads that jobs have left
 SAY_WITHIN: Final = 0.5  # seconds for the last words: a handler of the log may hang, as the network does by then
 LOOK_EVERY: Final = 0.25  # seconds between two looks while something is at stake; waiting stops while a machine sleeps
 
@@ -43,6 +44,20 @@ def leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def leave_soon(code: int) -> None:
+    """Let the process end in a moment, whatever keeps it."""
+    timer = threading.Timer(END_WITHIN, _leave_threads, [code])
+    timer.daemon = True
+    timer.start()
+
+
+def _leave_threads(code: int) -> None:
+    own = (threading.main_thread(), threading.current_thread())
+    names = ", ".join(thread.name for thread in threading.enumerate() if thread not in own)
+    logger.warning("the runner ends though threads go on: %s", names or "none")
+    leave(code)
 
 
 class Fence(threading.Thread):

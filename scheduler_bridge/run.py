@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeVar
@@ -19,6 +20,7 @@ from .execution.spawner import Spawner
 from .execution.uptime import uptime
 from .gate import Admitted, admit
 from .history import Firing, Queued
+from .live import unseen
 from .models import Run, Status
 from .plan import JobPlan
 
@@ -59,6 +61,7 @@ class Workplace:
     stopping: Callable[[], bool]  # no new run may start
     entered: Callable[[Run | None, bool], None]  # told which run is going on, and whether it is internal
     until: Callable[[], float | None] = lambda: None  # the moment, by the uptime, when an external run ends by itself
+    live: Callable[[int, int], AbstractContextManager[Capture]] = unseen  # shows what an internal run prints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,7 @@ def _execute(admitted: Admitted, run: Run, place: Workplace) -> Outcome:
     place.entered(run, definition.internal)
     try:
         if definition.internal:
-            return _inside(admitted.plan)
+            return _inside(admitted.plan, run, place)
         return child_process.run(
             _spec(admitted.plan, run),
             place.spawner,
@@ -154,10 +157,10 @@ def _execute(admitted: Admitted, run: Run, place: Workplace) -> Outcome:
         place.entered(None, False)
 
 
-def _inside(plan: JobPlan) -> Outcome:
+def _inside(plan: JobPlan, run: Run, place: Workplace) -> Outcome:
     before = room.snapshot()
-    capture = Capture(conf.load().output_limit)
-    outcome = in_process.run(plan.definition.command, plan.definition.app, plan.args.value, capture)
+    with place.live(run.pk, conf.load().output_limit) as capture:
+        outcome = in_process.run(plan.definition.command, plan.definition.app, plan.args.value, capture)
     return replace(outcome, warnings=(*outcome.warnings, *room.restore(before)))
 
 

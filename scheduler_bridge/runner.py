@@ -23,6 +23,7 @@ from .gate import Held
 from .handing import HandOver, Told
 from .history import Away, Firing, Queued
 from .lease import Identity
+from .live import LiveOutput
 from .models import Run
 from .orders import Orders, Timetable
 from .renewal import Renewal
@@ -35,7 +36,6 @@ logger = logging.getLogger("scheduler_bridge")
 EXIT_STOPPED: Final = 0
 EXIT_OCCUPIED: Final = 1  # only with --once: another process is the runner
 EXIT_OUTDATED: Final = 75  # EX_TEMPFAIL: newer code was migrated; start again
-END_WITHIN: Final = 5.0  # seconds for Python itself to end, which waits for threads that jobs have left
 CLOCK_STEP: Final = timedelta(seconds=2)  # what wall and monotonic clock may differ between two turns
 
 
@@ -51,6 +51,7 @@ class RunnerProcess:
         self._turn: tuple[datetime, float] | None = None
         self._applied = False
         self.reporter = Reporter(self._failed)
+        self.live = LiveOutput(self._failed)
         me = Identity.mine()
         settings = conf.load()
         self.spawner = Spawner(Origin.from_process(settings.hidden_environment), settings.spawn)
@@ -62,6 +63,7 @@ class RunnerProcess:
             stop=self._current.wish,
             stopping=lambda: self._stopping,
             entered=self._entered,
+            live=self.live.of,
         )
         self.worker = OneWorker(self._perform, self._failed)
         self.handing = HandOver(me, Told(local=self._local, look=lambda: self.control.reload(), failed=self._failed))
@@ -89,7 +91,7 @@ class RunnerProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, lambda *_: self.control.reload())
-        for thread in (self.reporter, self.control, self.fence):
+        for thread in (self.reporter, self.live, self.control, self.fence):
             thread.start()
         self._ready.wait()
         if not self._stopping:
@@ -203,27 +205,16 @@ class RunnerProcess:
         self.handing.shutdown()
         ended = self._wait_for_worker()
         self.reporter.stop()
+        self.live.stop()
         if ended:  # else the lease is kept: the job inside goes on until this process is gone
             self.control.stop()
             self.control.join(5)
         self.reporter.join(0 if self._hurried else 10)
         self.spawner.close()
         if not ended:
-            self._exit(self.exit_code)
+            leave(self.exit_code)
         console.uninstall()
         return self.exit_code
-
-    def end_soon(self) -> None:
-        """Let the process end in a moment, whatever keeps it."""
-        timer = threading.Timer(END_WITHIN, self._end)
-        timer.daemon = True
-        timer.start()
-
-    def _end(self) -> None:
-        own = (threading.main_thread(), threading.current_thread())
-        names = ", ".join(thread.name for thread in threading.enumerate() if thread not in own)
-        logger.warning("the runner ends though threads go on: %s", names or "none")
-        self._exit(self.exit_code)
 
     def _wait_for_worker(self) -> bool:
         """Let the current run end within the grace, then end it; False when an internal one goes on."""
@@ -243,7 +234,4 @@ class RunnerProcess:
     def _failed(self, error: BaseException) -> None:
         """End the process at once: what is left of it is no runner. Its external run ends with it."""
         logger.critical("the runner ends: %s", error, exc_info=error)
-        self._exit(EXIT_BROKEN)
-
-    def _exit(self, code: int) -> None:
-        leave(code)
+        leave(EXIT_BROKEN)

@@ -296,7 +296,7 @@ def test_a_run_inside_the_runner_cannot_be_cancelled_and_says_why(admin_client, 
     run = add(Status.RUNNING)
     text = page(admin_client, run)
     assert "It cannot be cancelled" in text
-    assert "its output is shown when it has ended" in text
+    assert "It has printed nothing yet" in text
     assert 'id="sb-cancel"' not in text
     assert "inside the runner" in admin_client.post(f"{LIST}{run.pk}/cancel/", follow=True).content.decode()
     run.refresh_from_db()

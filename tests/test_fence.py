@@ -1,8 +1,12 @@
 """When a runner that cannot renew its lease ends; the thread and the end itself are seen in the acceptance tests."""
 
+import re
+import threading
+
 import pytest
 
-from scheduler_bridge.fence import END_AFTER, LOOK_EVERY, SAY_WITHIN, Fence
+from scheduler_bridge import fence as module
+from scheduler_bridge.fence import END_AFTER, LOOK_EVERY, SAY_WITHIN, Fence, leave_soon
 from scheduler_bridge.lease import BEAT_BUSY, BEAT_IDLE, EXPIRES_AFTER
 
 RIVALS = ("web2 process 77",)
@@ -120,3 +124,18 @@ def test_before_the_first_renewal_nothing_is_fresh(told):
 def test_the_process_is_gone_before_a_rival_takes_over_even_if_its_last_words_hang():
     assert BEAT_IDLE < END_AFTER
     assert END_AFTER + LOOK_EVERY + SAY_WITHIN < EXPIRES_AFTER
+
+
+def test_threads_that_go_on_keep_no_runner_alive(monkeypatch, caplog):
+    codes, ended, go_on = [], threading.Event(), threading.Event()
+    monkeypatch.setattr(module, "END_WITHIN", 0.01)
+    monkeypatch.setattr(module, "leave", lambda code: (codes.append(code), ended.set()))
+    left = threading.Thread(target=go_on.wait, name="left")
+    left.start()
+    leave_soon(75)
+    assert ended.wait(10)
+    go_on.set()
+    left.join()
+    # Other tests may have left threads too.
+    said = re.compile(r"the runner ends though threads go on: .*\bleft\b.*")
+    assert (codes, len(list(filter(said.fullmatch, caplog.messages)))) == ([75], 1)

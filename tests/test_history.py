@@ -1,8 +1,9 @@
+import sys
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django_apscheduler.models import DjangoJobExecution
 
@@ -232,11 +233,19 @@ def test_an_abandoned_run_is_reported(run, now):
 
 
 def test_live_output_is_written_to_a_running_row_only(run, now):
-    history.show_output(run.pk, "half")
+    assert history.show_output(run.pk, "half")
     assert Run.objects.get().output == "half"
     history.close(run, GOOD, now, next_jobs=(), mail=False)
     history.show_output(run.pk, "late")
     assert Run.objects.get().output == "fine\n"
+
+
+def test_live_output_that_the_database_does_not_take_is_not_in_the_way(run, monkeypatch):
+    def fail() -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(sys.modules["scheduler_bridge.history.close"], "runs", fail)
+    assert not history.show_output(run.pk, "half")
 
 
 def test_pruning_keeps_the_newest_of_each_job_and_what_is_not_reported_yet(job, now):

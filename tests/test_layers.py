@@ -35,6 +35,7 @@ PLAN = (
     "fence",
     "renewal",
     "history",
+    "live",
     "notifications",
     "reporter",
     "chain",

@@ -1,15 +1,12 @@
 """What the process decides; its real life with signals is seen in the acceptance tests."""
 
-import re
 import signal
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler_bridge import run
-from scheduler_bridge import runner as module
 from scheduler_bridge.away import News
 from scheduler_bridge.execution.child_process import StopRequest
 from scheduler_bridge.gate import Held
@@ -47,22 +44,6 @@ def test_the_first_signal_stops_and_the_second_hurries(runner):
     assert (runner._stopping, runner._hurried, runner.exit_code) == (True, False, EXIT_STOPPED)
     runner._on_stop(signal.SIGINT, None)
     assert runner._hurried
-
-
-def test_threads_that_go_on_keep_no_runner_alive(runner, monkeypatch, caplog):
-    codes, ended, go_on = [], threading.Event(), threading.Event()
-    monkeypatch.setattr(module, "END_WITHIN", 0.01)
-    monkeypatch.setattr(runner, "_exit", lambda code: (codes.append(code), ended.set()))
-    left = threading.Thread(target=go_on.wait, name="left")
-    left.start()
-    runner.end_soon()
-    assert ended.wait(10)
-    go_on.set()
-    left.join()
-    assert codes == [EXIT_STOPPED]
-    assert re.fullmatch(
-        r"the runner ends though threads go on: .*\bleft\b.*", caplog.messages[0]
-    )  # others may have left some too
 
 
 def test_newer_code_is_said_once_and_waits_for_the_run(runner, caplog):

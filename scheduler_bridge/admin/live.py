@@ -47,6 +47,5 @@ def context(run: Run, now: datetime) -> dict[str, Any]:
         "elapsed": presentation.span(now - run.started_at) if is_running and run.started_at else "",
         "stop": run_waiting.stop(run, now) if run.status == Status.QUEUED else "",
         "limit": "" if is_internal or not plan.timeout.value else schedules.interval_words(plan.timeout.value),
-        "is_internal": is_internal,
         "box": run_output.box(run.output) if run.output else "",
     }

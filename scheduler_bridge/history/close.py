@@ -26,12 +26,14 @@ logger = logging.getLogger("scheduler_bridge")
 REFUSED_LIMIT: Final = 64 * 1024
 
 
-def show_output(run_id: int, output: str) -> None:
-    """Make what a run has printed so far readable; a row that refuses it gets the whole text at the end."""
+def show_output(run_id: int, output: str) -> bool:
+    """Make what a run has printed so far readable; False where its row refuses it, which gets the whole at the end."""
     try:
         runs().filter(pk=run_id, status=Status.RUNNING).update(output=output)
     except (DatabaseError, InterfaceError, ValueError) as error:
         logger.debug("live output not written", extra={"run": run_id, "reason": str(error)})
+        return False
+    return True
 
 
 def close(

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from django.utils.translation import gettext_lazy as _
 
 from scheduler_bridge.execution import preload
+from scheduler_bridge.fence import leave_soon
 from scheduler_bridge.runner import RunnerProcess
 
 
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         runner = RunnerProcess(once=options["once"])
         code = runner.main()
         if vars(self).get("_called_from_command_line"):  # else the process is not ours to end
-            runner.end_soon()
+            leave_soon(code)
         if code:
             sys.exit(code)
 

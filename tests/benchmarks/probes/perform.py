@@ -60,6 +60,7 @@ def performer(name: str, place: Any) -> Callable[[], object]:
 def workplace() -> Any:
     """Give a workplace as the runner has it; this process takes the lease for it."""
     from scheduler_bridge import lease
+    from scheduler_bridge.books import RunnersBooks
     from scheduler_bridge.execution.origin import Origin
     from scheduler_bridge.execution.spawner import Spawner
     from scheduler_bridge.run import Workplace
@@ -67,7 +68,7 @@ def workplace() -> Any:
     me = lease.Identity.mine()
     lease.acquire(me, lease.holder(), datetime.now(UTC))
     return Workplace(
-        me=me,
+        books=RunnersBooks(me),
         spawner=Spawner(Origin.from_process(), "exec"),
         stop=lambda: None,
         stopping=lambda: False,
