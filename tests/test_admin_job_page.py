@@ -246,7 +246,6 @@ def test_a_preview_follows_an_end_to_what_comes_after_it(admin_client, specimen)
     text = section(looked_at(admin_client, specimen, enabled="on", **values), "Preview: nothing is saved yet")
     moments = [datetime.fromisoformat(found) for found in re.findall(r'<time datetime="([^"]+)"', text)]
     assert {later - earlier for earlier, later in pairwise(moments[2:])} == {timedelta(minutes=30)}
-    assert "The end of the change is not taken into account here." in text
 
 
 def start(now: datetime, job_id: int, name: str, late: float, behind: tuple[str, ...]) -> Start:
@@ -269,7 +268,7 @@ def before_and_after(now):
 
 
 def test_the_ten_that_wait_longest_are_named_before_and_after(admin_client, specimen, before_and_after, monkeypatch):
-    monkeypatch.setattr(forecast, "before_and_after", lambda now, until, plans: before_and_after)
+    monkeypatch.setattr(forecast, "before_and_after", lambda now, until, typed: before_and_after)
     text = section(looked_at(admin_client, specimen, interval_text="5 minutes"), "Preview: nothing is saved yet")
     assert "The one worker is busy 12 % of the time now, and 99 % after the change." in words(text)
     rows = [words(row) for row in re.findall(r"<tr.*?</tr>", text, re.DOTALL)][1:]
@@ -280,11 +279,13 @@ def test_the_ten_that_wait_longest_are_named_before_and_after(admin_client, spec
     assert '<td class="sb-later">1 min 5 s</td>' in text
 
 
-def test_the_outlook_is_asked_of_the_plan_that_is_typed(admin_client, specimen, before_and_after, monkeypatch):
+def test_the_outlook_is_asked_of_what_is_typed_with_its_end(admin_client, specimen, before_and_after, monkeypatch):
     asked = {}
-    monkeypatch.setattr(forecast, "before_and_after", lambda now, until, plans: asked.update(plans) or before_and_after)
-    looked_at(admin_client, specimen, enabled="on", interval_text="5 minutes")
-    assert {pk: plan.schedule.value.every for pk, plan in asked.items()} == {specimen.pk: timedelta(minutes=5)}
+    monkeypatch.setattr(forecast, "before_and_after", lambda now, until, typed: asked.update(typed) or before_and_after)
+    looked_at(admin_client, specimen, enabled="on", interval_text="5 minutes", override_until="3 hours")
+    (row,) = asked.values()
+    assert (row.pk, row.override_interval) == (specimen.pk, timedelta(minutes=5))
+    assert row.override_until > datetime.now(UTC) + timedelta(hours=2)
 
 
 def test_jobs_that_start_earlier_or_in_time_are_told_so(before_and_after, now):

@@ -8,7 +8,6 @@ from scheduler_bridge import discovery, forecast, lease, registry
 from scheduler_bridge.discovery import Discovery
 from scheduler_bridge.forecast import Load, Running, Waiting
 from scheduler_bridge.models import Cause, Job, Run, Runner, Status
-from scheduler_bridge.plan import Source, Sourced
 from scheduler_bridge.schedules import Interval
 from scheduler_bridge.triggers import upcoming
 
@@ -182,33 +181,44 @@ def test_a_disabled_job_owes_nothing(shop, now):
     assert load.owed is None
 
 
-def test_another_plan_counts_from_now_and_nothing_is_written(shop, now):
+def typed(row: Job, **values) -> dict[int, Job]:
+    """Give what a form makes of a row before it is saved."""
+    changed = Job.objects.get(pk=row.pk)
+    vars(changed).update(values)
+    return {row.pk: changed}
+
+
+def test_what_is_typed_counts_from_now_and_nothing_is_written(shop, now):
     pay = shop("pay", 60, last_fire_at=now - 50 * MINUTE, owed_since=now - 50 * MINUTE, next_run_at=now + 10 * MINUTE)
-    plan = replace(registry.plan_of(pay), schedule=Sourced(Interval(20 * MINUTE), Source.DATABASE))
-    load = read(pay, now, plans={pay.pk: plan})
+    load = read(pay, now, typed=typed(pay, override_interval=20 * MINUTE))
     assert (minutes(load, now), load.owed) == ([10, 30], None)
     assert minutes(read(pay, now), now) == [10, 70]
 
 
-def test_what_was_due_before_stays_owed_under_another_plan(shop, now):
+def test_what_was_due_before_stays_owed_under_what_is_typed(shop, now):
     pay = shop("pay", 60, last_fire_at=now - 90 * MINUTE, owed_since=now - 90 * MINUTE, next_run_at=now - 30 * MINUTE)
-    plan = replace(registry.plan_of(pay), schedule=Sourced(Interval(20 * MINUTE), Source.DATABASE))
-    owed = read(pay, now, plans={pay.pk: plan}).owed
+    owed = read(pay, now, typed=typed(pay, override_interval=20 * MINUTE)).owed
     assert (owed.latest, owed.coalesced) == (now - 30 * MINUTE, 0)
 
 
-def test_a_plan_can_disable_a_job(shop, now):
+def test_a_form_can_disable_a_job(shop, now):
     pay = shop("pay")
-    plan = replace(registry.plan_of(pay), enabled=Sourced(False, Source.DATABASE))
-    load = read(pay, now, plans={pay.pk: plan})
+    load = read(pay, now, typed=typed(pay, enabled=False))
     assert (load.enabled, load.stages[0].trigger) == (False, None)
+
+
+def test_a_form_can_send_a_job_to_other_workers(shop, code, tasks, now):
+    code(pay={"internal": False})
+    pay = shop("pay")
+    found = (read(pay, now), read(pay, now, typed=typed(pay, override_queue="reports")))
+    assert [load.is_away for load in found] == [False, True]
 
 
 def test_both_sides_of_a_change_are_simulated_from_one_reading(shop, now, django_assert_num_queries):
     pay = shop("pay", 60)
-    plan = replace(registry.plan_of(pay), schedule=Sourced(Interval(20 * MINUTE), Source.DATABASE))
+    changed = typed(pay, override_interval=20 * MINUTE)
     with django_assert_num_queries(4):
-        found = forecast.before_and_after(now, now + 70 * MINUTE, {pay.pk: plan})
+        found = forecast.before_and_after(now, now + 70 * MINUTE, changed)
     times = [[(start.due - now) / MINUTE for start in side.starts] for side in found]
     assert times == [[60], [20, 40, 60]]
 
@@ -217,7 +227,7 @@ def test_the_jobs_that_are_not_changed_are_the_same_on_both_sides(shop, code, no
     code(pay={"schedule": Interval(30 * MINUTE)}, ship={})
     pay = shop("pay", 10, override_interval=10 * MINUTE, override_until=now + 25 * MINUTE)
     ship = shop("ship", 60)
-    found = forecast.before_and_after(now, now + 70 * MINUTE, {ship.pk: registry.plan_of(ship)})
+    found = forecast.before_and_after(now, now + 70 * MINUTE, typed(ship))
     times = [[(start.due - now) / MINUTE for start in side.starts if start.job_id == pay.pk] for side in found]
     assert times == [[10, 20, 30, 60]] * 2
 
@@ -247,10 +257,13 @@ def test_an_override_for_a_while_gives_way(shop, code, now):
     assert [(start.due - now) / MINUTE for start in found.starts] == [10, 20, 30, 60, 90]
 
 
-def test_the_end_of_an_override_is_not_that_of_another_plan(shop, code, now):
+@pytest.mark.parametrize(("end", "minutes"), [(None, [10, 20, 30, 40, 50]), (35, [10, 20, 30, 60])])
+def test_an_end_that_is_typed_is_the_one_that_counts(shop, code, now, end, minutes):
     code(pay={"schedule": Interval(30 * MINUTE)})
     pay = shop("pay", 10, override_interval=10 * MINUTE, override_until=now + 25 * MINUTE)
-    assert len(read(pay, now, plans={pay.pk: registry.plan_of(pay)}).stages) == 1
+    changed = typed(pay, override_until=end and now + end * MINUTE)
+    found = forecast.before_and_after(now, now + 60.5 * MINUTE, changed)[1]
+    assert [(start.due - now) / MINUTE for start in found.starts][: len(minutes)] == minutes
 
 
 def test_a_fire_time_to_be_left_out_is_read(shop, now):

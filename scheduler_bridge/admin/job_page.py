@@ -65,7 +65,6 @@ def preview(before: Job, after: Job, now: datetime) -> dict[str, Any]:
         "preview_changes": found.changes,
         "preview_fires": fires(found.fires, now),
         "is_change": True,
-        "is_endless": found.is_endless,
         **outlooks.context(found.outlook, before.pk),
     }
 

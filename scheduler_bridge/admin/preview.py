@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from .. import coming, forecast, registry
+from .. import coming, forecast
 from ..coming import Coming
 from ..models import Job
 from . import changes_log
@@ -33,17 +33,15 @@ class Preview:
     changes: tuple[str, ...]  # each as "what: old → new"
     fires: tuple[Coming, ...]
     outlook: Outlook
-    is_endless: bool  # False: it ends within that time, which the outlook does not know
 
 
 def of(before: Job, after: Job, now: datetime) -> Preview:
     """Say what would happen if the job were saved like this; nothing is written."""
-    pair = forecast.before_and_after(now, now + AHEAD, {before.pk: registry.plan_of(after)})
+    pair = forecast.before_and_after(now, now + AHEAD, {before.pk: after})
     return Preview(
         changes=changes_log.differing(before, after),
         fires=coming.fires(after, now, FIRES),
         outlook=_outlook(*pair),
-        is_endless=not any(end and end < now + AHEAD for end in (after.disabled_until, after.override_until)),
     )
 
 

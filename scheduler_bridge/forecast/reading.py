@@ -20,17 +20,18 @@ from .load import UNKNOWN, Load, Owed, Running, Stage, Waiting
 from .simulation import simulate
 from .start import Forecast
 
-AS_IT_IS: Final[Mapping[int, JobPlan]] = MappingProxyType({})
+AS_IT_IS: Final[Mapping[int, Job]] = MappingProxyType({})
+TYPED: Final = (*expiry.SWITCH, *expiry.OVERRIDE, "override_queue")  # what a person may change of a job
 OPEN: Final = ("job_id", "status", "cause", "scheduled_for", "started_at", "forced", "queue")
 
 
-def loads(now: datetime, *, plans: Mapping[int, JobPlan] | None = None) -> tuple[Load, ...]:
+def loads(now: datetime, *, typed: Mapping[int, Job] = AS_IT_IS) -> tuple[Load, ...]:
     """Read every job that is not removed, in a handful of statements for a thousand of them.
 
     Args:
-        plans: the plans of some jobs, by their ids, as if they had just been saved; they hold without an end.
+        typed: the rows of some jobs, by their ids, as if what a person changed of them had just been saved.
     """
-    return _read(now).loads(plans or AS_IT_IS)
+    return _read(now).loads(typed)
 
 
 def ahead(now: datetime, until: datetime) -> Forecast:
@@ -38,10 +39,10 @@ def ahead(now: datetime, until: datetime) -> Forecast:
     return simulate(loads(now), now, until)
 
 
-def before_and_after(now: datetime, until: datetime, plans: Mapping[int, JobPlan]) -> tuple[Forecast, Forecast]:
-    """Simulate everything as it is, and as if these plans had just been saved; all is read once."""
+def before_and_after(now: datetime, until: datetime, typed: Mapping[int, Job]) -> tuple[Forecast, Forecast]:
+    """Simulate everything as it is, and as if these rows had just been saved; all is read once."""
     reading = _read(now)
-    return simulate(reading.loads(AS_IT_IS), now, until), simulate(reading.loads(plans), now, until)
+    return simulate(reading.loads(AS_IT_IS), now, until), simulate(reading.loads(typed), now, until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +56,11 @@ class _Reading:
     open: Mapping[int, Sequence[Run]]
     usual: Mapping[int, Usual]
 
-    def loads(self, plans: Mapping[int, JobPlan]) -> tuple[Load, ...]:
-        return tuple(self._load(row, plans.get(row.pk)) for row in self.rows)
+    def loads(self, typed: Mapping[int, Job]) -> tuple[Load, ...]:
+        return tuple(self._load(_as_typed(row, typed.get(row.pk))) for row in self.rows)
 
-    def _load(self, row: Job, given: JobPlan | None) -> Load:
-        plan = given or registry.plan_of(row)
+    def _load(self, row: Job) -> Load:
+        plan = registry.plan_of(row)
         if row.schedule_key != plan.schedule_key:
             row = copy(row)
             registry.time_anew(row, plan, self.now)
@@ -69,7 +70,7 @@ class _Reading:
         return Load(
             job_id=row.pk,
             name=row.name,
-            stages=(Stage(trigger=trigger, since=max(self.now, row.owed_since)), *(() if given else self._ends(row))),
+            stages=(Stage(trigger=trigger, since=max(self.now, row.owed_since)), *self._ends(row)),
             owed=self._owed(row, trigger) if plan.enabled.value else None,
             running=self._running(row, takes),
             queued=self._queued(row),
@@ -142,6 +143,13 @@ def _read(now: datetime) -> _Reading:
         open=open_,
         usual={row.pk: past.usual(runs.get(row.pk, ())) for row in rows},
     )
+
+
+def _as_typed(row: Job, typed: Job | None) -> Job:
+    if typed is not None:
+        row = copy(row)
+        vars(row).update({name: getattr(typed, name) for name in TYPED})
+    return row
 
 
 def _open(runs: QuerySet[Run]) -> Mapping[int, Sequence[Run]]:
