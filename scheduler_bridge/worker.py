@@ -37,6 +37,7 @@ class OneWorker(BaseExecutor):
         self._errand: Callable[[], None] | None = None
         self._current: str | None = None
         self._early: Firing | None = None  # the one that was begun before the loop hands it over
+        self._is_handed = False  # the loop has handed it over since
         self._held = self._closed = False
         # A daemon: an internal job that does not end must not keep the process alive past its grace.
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
@@ -51,7 +52,7 @@ class OneWorker(BaseExecutor):
         with self._changed:
             idle = self._current is None and not self._waiting and not self._expected
             if idle and not self._held and firing != self._early and not job.kwargs["backlog"][0]:
-                self._early = firing
+                self._early, self._is_handed = firing, False
                 self._push(job.id, firing)
                 self._changed.notify_all()
 
@@ -64,6 +65,7 @@ class OneWorker(BaseExecutor):
         firing = firing_of(job, run_times[-1], backlog)
         with self._changed:
             if firing == self._early:
+                self._is_handed = True
                 return
             waiting = self._waiting.get(job.id)
             if waiting is None:
@@ -155,10 +157,19 @@ class OneWorker(BaseExecutor):
             with self._changed:
                 self._current = None
                 if completion is None and firing == self._early:
-                    self._early = None  # nothing came of it: what is still due is handed over again
+                    self._forget_early(job_id, firing)
                 if completion is not None and not self._closed:
                     self._expected |= {run_id_text(queued) for queued in completion.chained}
         self._scheduler._dispatch_event(event_of(job_id, firing.fire_time, completion))
+
+    def _forget_early(self, job_id: str, firing: Firing) -> None:
+        """Go by the loop again, as nothing came of what was begun early: its job may have been changed meanwhile.
+
+        What is still due is handed over once more. Where that was done already, the loop does not do it again.
+        """
+        self._early = None
+        if self._is_handed and not self._closed and job_id not in self._waiting:
+            self._push(job_id, firing)
 
     def _put_back(self, job_id: str, firing: Firing) -> None:
         with self._changed:

@@ -52,7 +52,7 @@ def run(
     spec: ChildSpec,
     spawner: Spawner,
     *,
-    on_output: Callable[[str], None],
+    on_output: Callable[[str], object],
     stop: Callable[[], StopRequest | None],
     until: Callable[[], float | None] = lambda: None,
 ) -> Outcome:
@@ -121,7 +121,7 @@ class _Supervised:
             "kill_after": spec.kill_after.total_seconds(),
         }
 
-    def follow(self, on_output: Callable[[str], None], stop: Callable[[], StopRequest | None]) -> Outcome:
+    def follow(self, on_output: Callable[[str], object], stop: Callable[[], StopRequest | None]) -> Outcome:
         """Drain until the supervisor has reported, then for a moment more."""
         try:
             with selectors.DefaultSelector() as selector:
@@ -169,7 +169,7 @@ class _Supervised:
             return LOOK_EVERY
         return max(0.0, self._shown_at + SHOW_EVERY - time.monotonic())
 
-    def _show(self, on_output: Callable[[str], None]) -> None:
+    def _show(self, on_output: Callable[[str], object]) -> None:
         if self.capture.version != self._shown and self._until_shown() == 0:
             self._shown, self._shown_at = self.capture.version, time.monotonic()
             on_output(self.capture.preview())
