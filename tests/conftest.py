@@ -8,11 +8,19 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from scheduler_bridge import engine, lease, ledger
 from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Job, Runner
 from tests.tasks_api.backends.memory import MemoryBackend
+
+# A busy machine may let one example wait for long; all else stays as it was, such as what CI wants.
+hypothesis_settings.register_profile(
+    "patient", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -95,20 +95,20 @@ def test_whatever_comes_the_text_is_the_plain_one_in_balanced_tags(output):
 
 def test_output_that_changes_its_look_all_the_time_is_shown_within_bounds():
     output = "".join(f"\x1b[{31 + number % 2}mx" for number in range(100_000))
-    begun = time.perf_counter()
+    begun = time.thread_time()
     html = coloured(output)
-    assert time.perf_counter() - begun < 10
+    assert time.thread_time() - begun < 10
     assert html.count("<span") < MOST
     assert unescape(re.sub("<[^>]*>", "", html)) == plain(output)
 
 
 def test_a_long_output_takes_no_longer_than_to_make_it_plain():
     output = "\x1b[32mok\x1b[0m a line of the usual length, which a job prints when it has done something\n" * 10_000
-    begun = time.perf_counter()
+    begun = time.thread_time()  # on a busy machine one of the two may wait for a processor and the other not
     plain(output)
-    alone = time.perf_counter() - begun
+    alone = time.thread_time() - begun
     coloured(output)
-    assert time.perf_counter() - begun < 10 * alone + 0.5
+    assert time.thread_time() - begun < 10 * alone + 0.5
 
 
 def luminance(colour: str) -> float:

@@ -73,6 +73,6 @@ def test_a_very_long_line_is_shortened():
 )
 def test_no_output_takes_long(piece):
     output = piece * (1024 * 1024 // len(piece))
-    begun = time.perf_counter()
+    begun = time.thread_time()
     compare(output, output)
-    assert time.perf_counter() - begun < 5
+    assert time.thread_time() - begun < 5

@@ -26,7 +26,7 @@ def test_an_output_that_only_looks_like_it_is_left_alone():
 
 
 def test_many_such_lines_take_no_time():
-    begun = time.perf_counter()
+    begun = time.thread_time()
     ended.split("\n[ended: x]" * 100_000 + "\nz")
     ended.split("\n[ended: x]" * 100_000)
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1

@@ -104,7 +104,7 @@ def test_while_the_engine_is_down_the_run_is_recorded_and_tried_again_with_growi
         desk.again([away(run, tries)])
         before = handing.datetime.now(handing.UTC)
         step(desk)
-        pauses.append(round((Run.objects.get().hand_at - before) / AGAIN_AFTER_REFUSAL))
+        pauses.append((Run.objects.get().hand_at - before) // AGAIN_AFTER_REFUSAL)
     assert pauses == [2, 4, 8, 12, 12, 12]
     assert [record.levelname for record in caplog.records if "tried again" in record.message] == ["ERROR"]
     tasks.is_down = False

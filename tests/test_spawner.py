@@ -1,3 +1,4 @@
+import gc
 import os
 import threading
 from dataclasses import dataclass, field
@@ -109,6 +110,7 @@ def test_a_launcher_that_is_gone_is_replaced_within_the_same_run(stage):
 
 def test_no_launcher_at_all_is_an_error_and_leaves_no_descriptor(stage):
     stage.parts = [{"dumb": True} for _ in range(9)]
+    gc.collect()  # else what another test has left open might be closed in between
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="expected a launcher"):
         Spawner(ORIGIN, "auto").spawn()

@@ -23,7 +23,9 @@ from scheduler_bridge.triggers import upcoming
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 NAME = "tests.demo.specimen"
-often = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = hypothesis_settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 typed = st.one_of(
     st.text(max_size=30),
     st.text("0123456789:.,;- eE+dhmsw٣½\t", max_size=30),
