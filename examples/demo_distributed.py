@@ -21,7 +21,7 @@ from demo import HERE, STOP_LIMIT, free_port, missing, prepare, print_history, s
 WORKERS = ("worker-1", "worker-2")
 WORK = ("rqworker", "reports", "--job-class", "django_tasks_rq.Job")
 NAMED = ("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"')
-REDIS_WITHIN = 10  # seconds for Redis to answer
+REDIS_WITHIN = 30  # seconds for Redis to answer
 
 
 def main() -> int:
@@ -31,15 +31,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
     unattended = bool(os.environ.get("CI"))
-    address, port = f"127.0.0.1:{free_port(8000)}", free_port(6390)
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "shop_site.settings",
-        "PYTHONUNBUFFERED": "1",
-        "SHOP_ADDRESS": address,
-        "SHOP_REDIS": f"redis://127.0.0.1:{port}/0",
-    }
+    port = free_port(0 if unattended else 6390)
     redis = start_redis(port)
     try:
+        address = f"127.0.0.1:{free_port(0 if unattended else 8000)}"
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "shop_site.settings",
+            "PYTHONUNBUFFERED": "1",
+            "SHOP_ADDRESS": address,
+            "SHOP_REDIS": f"redis://127.0.0.1:{port}/0",
+        }
         prepare()
         passed = show(address, unattended, redis)
     finally:

@@ -5,7 +5,7 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -25,6 +25,7 @@ from .spawner import Spawner
 CHUNK: Final = 64 * 1024  # bytes, the size of a pipe
 LOOK_EVERY: Final = 0.2  # seconds between two questions whether to stop
 SHOW_EVERY: Final = 0.5  # seconds between two updates of the live output
+LOOKS: Final = 5  # what one process starts while it is being ended is found by the next look
 DRAIN: Final = 1.0  # seconds for what is still in the pipe after the end
 
 
@@ -75,14 +76,28 @@ def run(
 
 def sweep(markers: Collection[str]) -> tuple[str, ...]:
     """End every process of this user that carries one of these marks, and say which they were."""
-    found = [process for process in psutil.process_iter() if _mark(process) in markers]
     names: dict[int, str] = {}
-    for process in found:
-        tree.send(process, signal.SIGTERM, names)
-    for process in psutil.wait_procs(found, timeout=2)[1]:
-        tree.send(process, signal.SIGKILL, names)
-    psutil.wait_procs(found, timeout=2)
+    seen: set[int] = set()
+    for _ in range(LOOKS):
+        found = [process for process in _processes() if process.pid not in seen and _mark(process) in markers]
+        if not found:
+            break
+        seen |= {process.pid for process in found}
+        for process in found:
+            tree.send(process, signal.SIGTERM, names)
+        for process in psutil.wait_procs(found, timeout=2)[1]:
+            tree.send(process, signal.SIGKILL, names)
+        psutil.wait_procs(found, timeout=2)
     return tuple(names.values())
+
+
+def _processes() -> Iterator[psutil.Process]:
+    """Look at all processes as they are now: psutil keeps what it knows of one, which is not true of the next one.
+
+    In a process that goes on for days numbers come again, and the one that has the number now would not be ended.
+    """
+    psutil.process_iter.cache_clear()
+    return psutil.process_iter()
 
 
 def _mark(process: psutil.Process) -> str | None:
@@ -98,12 +113,13 @@ class _Supervised:
 
     def __init__(self, spec: ChildSpec, spawner: Spawner, until: Callable[[], float | None]) -> None:
         self._spec = spec
-        self._until, self._allowed = until, until()
         self.capture = Capture(spec.output_limit)
         self._request: StopRequest | None = None
         self._status = bytearray()
         self._shown, self._shown_at = 0, time.monotonic()
         self._pipes = spawner.spawn()
+        # Asked for as late as this: a launcher may take longer to load the project than a run may go on unheard of.
+        self._until, self._allowed = until, until()
         task = json.dumps(self._task(spawner.origin)).encode()
         self._tell(b"%08d" % len(task) + task)
 

@@ -7,8 +7,8 @@ from the account of everybody who changed it.
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import floor
 
@@ -21,6 +21,7 @@ EXECUTED = "Executed"
 # Until a runner has heard of a change, the rule before it may still give a fire time: a second where it is asked for,
 # some more after an outage.
 HEARD = timedelta(seconds=5)
+TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Grid:
 
     known: datetime
     every: timedelta
+    is_sure: bool = True  # else its fire times are no more than possible
+    until: datetime = datetime.max.replace(tzinfo=UTC)  # the last moment at which its rule may give one
 
     def has(self, moment: datetime) -> bool:
         return (moment - self.known) % self.every == timedelta(0)
@@ -53,13 +56,10 @@ def coverage(evidence: Evidence) -> Iterator[str]:
 def covered(job: str, changes: Sequence[Change], rows: Sequence[Row]) -> Iterator[str]:
     certain: list[datetime] = []
     possible: list[datetime] = []  # due while the rule was changed: by the old one, by the new one, or not at all
-    known: Grid | None = None  # that of the last rule of which something was seen
-    for change, following in pairwise(changes):
-        grid = found_grid(change, following, rows, known)
-        known = grid or known
+    for change, following, grid in grids(changes, rows):
         yield from silent(change, following, grid, rows)
         for moment in moments(change, following, grid):
-            is_certain = change.done < moment <= following.asked
+            is_certain = change.done < moment <= following.asked and (grid is None or grid.is_sure)
             (certain if is_certain else possible).append(moment)
     certain.sort()
     possible.sort()
@@ -82,17 +82,16 @@ def covered(job: str, changes: Sequence[Change], rows: Sequence[Row]) -> Iterato
 def silent(change: Change, following: Change, grid: Grid | None, rows: Sequence[Row]) -> Iterator[str]:
     """Find a rule of which nothing was seen though it held for longer than its interval."""
     every = change.rule.every
-    if every is None or grid is not None or any(is_counted_on(row, change.done, following.asked) for row in rows):
+    if every is None or grid is not None:
         return
-    if following.asked - change.done > every:
-        yield f"{change.job}: no run between {change.done} and {following.asked}, expected one every {every}"
+    # What was seen then is a fire time of the rule before, and may be one of this as well.
+    last = max((row.scheduled_for for row in within(rows, change.done, following.asked)), default=change.done)
+    if following.asked - last > every:
+        yield f"{change.job}: no run between {last} and {following.asked}, expected one every {every}"
 
 
-def is_counted_on(row: Row, begin: datetime, end: datetime) -> bool:
-    """Tell whether a skip may stand for others of its kind in this span, which leave no row of their own."""
-    return (
-        row.status == "skipped" and row.scheduled_for <= end and row.finished_at is not None and row.finished_at > begin
-    )
+def within(rows: Sequence[Row], begin: datetime, end: datetime) -> list[Row]:
+    return [row for row in rows if begin < row.scheduled_for <= end]
 
 
 def moments(change: Change, following: Change, grid: Grid | None) -> list[datetime]:
@@ -107,6 +106,23 @@ def moments(change: Change, following: Change, grid: Grid | None) -> list[dateti
     return [first + number * grid.every for number in range(max(0, floor((end - first) / grid.every) + 1))]
 
 
+def grids(changes: Sequence[Change], rows: Sequence[Row]) -> Iterator[tuple[Change, Change, Grid | None]]:
+    """Give each rule that was followed by another, and its grid as far as that is known."""
+    spans = list(pairwise(changes))
+    found: list[Grid | None] = []
+    known: list[Grid | None] = [None]  # before each rule, the last grid of which something was seen
+    for change, following in spans:
+        grid = found_grid(change, following, rows, known[-1])
+        found.append(grid)
+        known.append(replace(grid, until=following.done + HEARD) if grid else known[-1])
+    for (change, following), grid, before, after in zip(spans, found, known, [*found[1:], None], strict=False):
+        if grid is None and change.rule.every is not None:
+            is_last = following is changes[-1]
+            yield change, following, unseen_grid(change, following, rows, before, after, is_last=is_last)
+        else:
+            yield change, following, grid
+
+
 def found_grid(change: Change, following: Change, rows: Sequence[Row], before: Grid | None) -> Grid | None:
     """Find one fire time of this rule, not of the one before it: its grid hangs on the last one of that.
 
@@ -115,11 +131,50 @@ def found_grid(change: Change, following: Change, rows: Sequence[Row], before: G
     if change.rule.every is None:
         return None
     goes_on = before is not None and before.every == change.rule.every
-    for row in rows:
-        is_old = before and before.has(row.scheduled_for) and row.scheduled_for <= change.done + HEARD
-        if change.done < row.scheduled_for <= following.asked and (goes_on or not is_old):
-            return Grid(row.scheduled_for, change.rule.every)
-    return before if goes_on else None
+    own = within(rows, change.done, following.asked)
+    found = [row.scheduled_for for row in own if goes_on or not is_old(row, before)]
+    if not found:
+        return before if goes_on else None
+    # The rule before gives none any more when everybody has heard of this one.
+    return Grid(next((moment for moment in found if moment > change.done + HEARD), found[0]), change.rule.every)
+
+
+def is_old(row: Row, before: Grid | None) -> bool:
+    """Tell whether a run may be one of the rule before."""
+    return before is not None and before.has(row.scheduled_for) and row.scheduled_for <= before.until
+
+
+def unseen_grid(
+    change: Change, following: Change, rows: Sequence[Row], before: Grid | None, after: Grid | None, *, is_last: bool
+) -> Grid | None:
+    """Find the grid of a rule that was changed before a run of it was seen, by what came at both changes.
+
+    Args:
+        is_last: no rule follows that could have given what came then.
+    """
+    every = change.rule.every
+    if after is not None and after.every == every:
+        return after
+    for row in within(rows, change.asked, following.done + HEARD):
+        is_later = after is not None and row.scheduled_for > following.asked and after.has(row.scheduled_for)
+        if not is_old(row, before) and not is_later:
+            return Grid(row.scheduled_for, every, is_sure=is_last or row.scheduled_for <= change.done)
+    if any(is_counted_on(row, change.done, following.asked) for row in rows) or is_owed_to(change, following, rows):
+        return Grid(change.asked + TICK, every, is_sure=False)  # it has so many at most, wherever they are
+    return None
+
+
+def is_owed_to(change: Change, following: Change, rows: Sequence[Row]) -> bool:
+    """Tell whether the first run after a rule may count all that the rule had."""
+    later = next((row for row in rows if row.scheduled_for > following.asked), None)
+    return later is not None and later.coalesced >= max(1, (following.asked - change.done) // change.rule.every)
+
+
+def is_counted_on(row: Row, begin: datetime, end: datetime) -> bool:
+    """Tell whether a skip may stand for others of its kind in this span, which leave no row of their own."""
+    return (
+        row.status == "skipped" and row.scheduled_for <= end and row.finished_at is not None and row.finished_at > begin
+    )
 
 
 def open_rows(evidence: Evidence) -> Iterator[str]:

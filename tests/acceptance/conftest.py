@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +30,11 @@ class Site:
     jobs: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     runners: list[subprocess.Popen[str]] = field(default_factory=list)
+    # A number of a process comes again: what a test that was killed left on a server must not be in the way.
+    name: str = field(default_factory=lambda: f"sb_{os.getpid()}_{uuid.uuid4().hex[:8]}")
 
     def environment(self) -> dict[str, str]:
-        name = str(self.folder / "site.sqlite3") if ENGINE == "sqlite" else f"sb_{os.getpid()}"
+        name = str(self.folder / "site.sqlite3") if ENGINE == "sqlite" else self.name
         jobs = json.dumps([f"tests.acceptance.site.{job}" for job in self.jobs])
         return {
             **os.environ,
@@ -86,9 +89,9 @@ class Site:
 
     def trace(self) -> list[str]:
         path = self.folder / "trace"
-        return path.read_text().splitlines() if path.exists() else []
+        return path.read_text().split("\n")[:-1] if path.exists() else []  # the last line may not be whole yet
 
-    def wait(self, what: Callable[[], Any], seconds: float = 30) -> Any:
+    def wait(self, what: Callable[[], Any], seconds: float = 60) -> Any:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if found := what():
@@ -96,7 +99,13 @@ class Site:
             time.sleep(0.1)
         raise AssertionError(f"waited {seconds} s in vain\n{self.log(len(self.runners) - 1)}")
 
-    def stop(self, runner: subprocess.Popen[str], number: int = signal.SIGTERM, timeout: float = 20) -> int:
+    def at_once(self) -> float:
+        """Give the seconds within which a process ends at once on this machine as it is now."""
+        begun = time.monotonic()
+        self.query("0")
+        return 2 + 3 * (time.monotonic() - begun)
+
+    def stop(self, runner: subprocess.Popen[str], number: int = signal.SIGTERM, timeout: float = 30) -> int:
         runner.send_signal(number)
         return runner.wait(timeout)
 

@@ -24,6 +24,7 @@ MINUTES = 30  # for which the site may be used
 ABANDONED_WITHIN = 45.0  # seconds
 QUIET_WITHIN = 200.0  # seconds: a run whose message was lost is handed over again
 AGAIN = 15.0  # seconds until then, the first time, and until a queue counts as served by nobody
+GONE_WITHIN = 2.0  # seconds: what supervises a run ends a moment after it has said how the run ended
 SLACK = 3.0  # times as long as it may take here: others may be at work on this machine
 LONG = ("shop.long1", "shop.long2", "shop.long3", "shop.long4")
 ERRANDS = ("shop.errand1", "shop.errand2", "shop.errand3", "shop.errand4")
@@ -43,9 +44,9 @@ JOBS = (
     Specimen(command="third", internal=True),
     away("loud", habit="noise", lasts=5),
     away("leaving", OTHER, habit="exit"),
-    away("hanging", habit="orphan", timeout=5),
+    away("hanging", habit="orphan", timeout=15),  # by then it has loaded the project and hangs, on a slow machine too
     away("unserved", UNSERVED),
-    *(away(name.removeprefix("shop."), lasts=15, timeout=90) for name in LONG),
+    *(away(name.removeprefix("shop."), lasts=20, timeout=90) for name in LONG),
     *(away(name.removeprefix("shop."), lasts=0.1) for name in ERRANDS),
 )
 
@@ -88,12 +89,21 @@ class Engaged:
     def performed(self, run: int) -> int:
         """Give how often the job of this run was executed."""
         marker = self.row(run)["marker"]
-        lines = (self.yard.world.folder / "trace").read_text().splitlines()
+        lines = (self.yard.world.folder / "trace").read_text().split("\n")[:-1]  # the last may not be whole yet
         return sum(line.startswith("start ") and line.split()[3] == marker for line in lines)
 
     def processes(self, marker: str) -> int:
         """Give how many processes of a run are left."""
-        return sum(mark == marker for _, mark in marked(self.yard.world.folder))
+        return len(self.left(marker))
+
+    def left(self, marker: str = "") -> list[tuple[int, str]]:
+        """Give the processes that are left of this run, or of any, with their marks."""
+        deadline = time.monotonic() + GONE_WITHIN * SLACK
+        while True:
+            found = [(process.pid, mark) for process, mark in marked(self.yard.world.folder) if marker in ("", mark)]
+            if not found or time.monotonic() > deadline:
+                return found
+            time.sleep(0.1)
 
     def manage(self, *words: str) -> tuple[int, str]:
         """Call a management command; give its exit code and what it printed."""
@@ -118,18 +128,24 @@ class Engaged:
         for row in self.rows("shop.unserved", status="queued"):
             self.yard.ask("cancel", run=row["id"])
 
-    def harm(self) -> tuple[str, ...]:
-        """Let everything come to rest; audit all since the beginning; then go on."""
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Let everything come to rest; go on with the scheduled jobs afterwards."""
         self.switch(False)
         try:
             self.yard.world.wait_until_quiet(QUIET_WITHIN)
+            yield
+        finally:
+            self.switch(True)
+
+    def harm(self) -> tuple[str, ...]:
+        """Let everything come to rest; audit all since the beginning; then go on."""
+        with self.at_rest():
             evidence = self.yard.world.evidence()
-            left = tuple(f"{process.pid} of {mark}" for process, mark in marked(self.yard.world.folder))
+            left = tuple(f"{pid} of {mark}" for pid, mark in self.left())
             found = audit(replace(evidence, processes=left))
             (self.yard.world.folder / "evidence").write_text("\n".join([*found, *map(str, evidence.rows)]))
             return found
-        finally:
-            self.switch(True)
 
     def see_scheduled_run(self) -> None:
         """Wait until each scheduled job has begun once more."""

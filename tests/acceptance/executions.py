@@ -1,13 +1,15 @@
 """What the jobs executed, as they wrote it down themselves, held against what the history says of it."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
 
 from .evidence import Evidence, Mark, Row
 
+ENDLESS = datetime(9000, 1, 1, tzinfo=UTC)
 CLOCK = timedelta(microseconds=5)  # the trace is rounded to microseconds
 
 
@@ -22,14 +24,36 @@ class Span:
     is_whole: bool
 
 
+class Started:
+    """The rows of one job that say they were started, to be asked for one among ten thousand."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = sorted((row for row in rows if row.started_at), key=lambda row: row.started_at)
+        self._starts = [row.started_at for row in self._rows]
+        # The last end of a row and all before it: behind an earlier one there is nothing that still went on.
+        self._ends = list(accumulate((row.finished_at or ENDLESS for row in self._rows), max))
+
+    def around(self, span: Span) -> list[Row]:
+        """Give the rows by whose times this may be their execution."""
+        place, found = bisect_right(self._starts, span.begins + CLOCK), []
+        while place and span.begins <= self._ends[place - 1] + CLOCK:
+            place -= 1
+            found.append(self._rows[place])
+        return found
+
+
 def executions(evidence: Evidence) -> Iterator[str]:
     """Each execution has its row, and each row that says it ended by itself was executed once."""
     found: dict[int, list[Span]] = defaultdict(list)
     rows: dict[str, list[Row]] = defaultdict(list)
+    marked: dict[str, list[Row]] = defaultdict(list)
     for row in evidence.rows:
         rows[row.job].append(row)
+        marked[row.marker].append(row)
+    started = {job: Started(of_job) for job, of_job in rows.items()}
     for span in spans(evidence.marks):
-        owners = [row for row in rows[span.job] if belongs(span, row)]
+        near = marked[span.marker] if span.marker else started.get(span.job, Started(())).around(span)
+        owners = [row for row in near if belongs(span, row)]
         if len(owners) != 1:
             yield f"{span.job}: executed at {span.begins}, expected one run for it, got {[row.id for row in owners]}"
         for row in owners:
@@ -48,6 +72,8 @@ def executed(row: Row, found: Sequence[Span]) -> Iterator[str]:
 
 
 def belongs(span: Span, row: Row) -> bool:
+    if row.job != span.job:
+        return False
     if span.marker:
         return row.marker == span.marker
     if row.started_at is None:

@@ -6,8 +6,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 INSIDE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"]  # a machine, as far as a runner sees
+RANGE = ip_address("198.18.0.0")  # up to 198.19.255.255, which is meant for tests
+MASK = 29  # bits: six hosts to a network, and so many networks that two tests on one machine have each their own
 OWN = "02:5b:00:00:00:01"  # a bridge without an address of its own changes it with its ports
 
 
@@ -49,8 +52,8 @@ class Host:
 
 
 def address(number: int) -> str:
-    """Give an address of this network, of a range that is meant for tests; the first one is the root's."""
-    return f"198.18.{os.getpid() % 250}.{number}"
+    """Give an address of this process's network; the first one is the root's."""
+    return str(RANGE + os.getpid() % 2**14 * 8 + number)
 
 
 @contextmanager
@@ -60,7 +63,7 @@ def network(count: int) -> Iterator[tuple[Host, ...]]:
     hosts = tuple(Host(f"{bridge}h{number}", bridge) for number in range(1, count + 1))
     try:
         ip("link", "add", bridge, "address", OWN, "type", "bridge")
-        ip("address", "add", f"{address(1)}/24", "dev", bridge)
+        ip("address", "add", f"{address(1)}/{MASK}", "dev", bridge)
         ip("link", "set", bridge, "up")
         for number, host in enumerate(hosts, start=2):
             plug(host, address(number))
@@ -76,7 +79,7 @@ def plug(host: Host, own: str) -> None:
     ip("netns", "add", host.name)
     ip("link", "add", host.name, "type", "veth", "peer", "name", "eth0", "netns", host.name)
     ip("link", "set", host.name, "master", host.bridge, "up")
-    for words in (["link", "set", "lo", "up"], ["address", "add", f"{own}/24", "dev", "eth0"]):
+    for words in (["link", "set", "lo", "up"], ["address", "add", f"{own}/{MASK}", "dev", "eth0"]):
         ip("-n", host.name, *words)
     ip("-n", host.name, "link", "set", "eth0", "up")
 

@@ -1,5 +1,6 @@
 """A PostgreSQL and the replica that streams from it, and what it takes to go on with the replica."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 from tests.chaos.servers import Postgres
 
 psycopg = pytest.importorskip("psycopg", reason="the driver of PostgreSQL is not installed here")
+
+RUNS = "pg_get_serial_sequence('scheduler_bridge_run', 'id')"  # what numbers the runs
+LEAP = 1000  # numbers
 
 
 class Replica(Postgres):
@@ -42,10 +46,18 @@ class Pair:
         configure(self.primary, synchronous_standby_names="*")
 
     def fall_behind(self) -> None:
-        """Let the replica hear nothing more."""
+        """Let the replica hear nothing more than what was said until now, while no run is recorded.
+
+        A sequence tells only of each 32nd number. So the replica hears of one that is far ahead: what it records later
+        would else bear the numbers of runs that it has never heard of.
+        """
+        number = ask(self.primary, f"SELECT nextval({RUNS})")
+        ask(self.primary, f"SELECT setval({RUNS}, {number + LEAP})")
+        said = ask(self.primary, "SELECT pg_current_wal_lsn()::text")
+        until(self.replica, f"pg_last_wal_receive_lsn() >= '{said}'")
         configure(self.replica, primary_conninfo="")
-        while ask(self.primary, "SELECT count(*) FROM pg_stat_replication") != 0:
-            pass
+        until(self.primary, "NOT EXISTS (SELECT 1 FROM pg_stat_replication)")
+        ask(self.primary, f"SELECT setval({RUNS}, {number})")
 
     def fail_over(self) -> None:
         """Let the primary crash, and make the replica the one that can be written to."""
@@ -64,6 +76,12 @@ def ask(server: Postgres, statement: str) -> Any:
     with psycopg.connect(**place, autocommit=True) as connection:
         answer = connection.execute(statement.encode())
         return answer.fetchone()[0] if answer.description else None
+
+
+def until(server: Postgres, condition: str) -> None:
+    """Wait until something is so."""
+    while not ask(server, f"SELECT {condition}"):
+        time.sleep(0.05)
 
 
 @contextmanager

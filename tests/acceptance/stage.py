@@ -63,7 +63,8 @@ class Stage:
     def begun(self, since: float) -> set[str]:
         """Give the jobs that began at this moment or later."""
         trace = self.world.folder / "trace"
-        lines = [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
+        # The last line may not be whole yet.
+        lines = [line.split() for line in trace.read_text().split("\n")[:-1]] if trace.exists() else []
         return {job for word, job, _, _, at in lines if word == "start" and float(at) >= since}
 
     def log(self) -> str:

@@ -158,6 +158,50 @@ def test_a_rule_of_which_only_a_skip_may_tell_is_not_called_silent(good):
     assert [line for line in audit(with_row(changed, 4, finished_at=at(51))) if "no run between" in line]
 
 
+def retimed(evidence: Evidence, asked: float, every: float, rows: tuple[Row, ...], off: float) -> Evidence:
+    """Give a job that ran each ten seconds, had its interval changed then, and was switched off in the end."""
+    change = Change(job=ORDERS, asked=at(asked), done=at(asked + 0.5), rule=Rule(every=timedelta(seconds=every)))
+    end = Change(job=ORDERS, asked=at(off), done=at(off + 1), rule=Rule())
+    return replace(evidence, changes=(evidence.changes[0], change, end), rows=rows)
+
+
+def uncovered(evidence: Evidence) -> list[str]:
+    return [line for line in audit(evidence) if line.startswith("coverage")]
+
+
+@pytest.mark.parametrize("status", ["succeeded", "skipped"])
+def test_a_rule_whose_first_run_comes_while_all_is_switched_off_has_its_grid(good, status):
+    rows = (row(1, 10), row(2, 16.5, status))
+    assert uncovered(retimed(good, 14, 6.5, rows, off=16)) == []
+    assert uncovered(retimed(good, 14, 6.5, (row(1, 10), row(2, 16.5, status, coalesced=1)), off=16))
+    late = (row(1, 10), row(2, 28.5, coalesced=4))  # nobody could run it from the change on
+    assert uncovered(retimed(good, 18, 2, late, off=28)) == []
+    assert uncovered(retimed(good, 18, 2, (row(1, 10), row(2, 28.5)), off=28))
+
+
+def test_a_rule_whose_only_run_may_be_one_of_the_rule_before_is_not_called_silent(good):
+    rows = (row(1, 10), row(2, 20), row(3, 30), row(4, 40))
+    assert uncovered(retimed(good, 36, 20, rows, off=59)) == []
+    assert uncovered(retimed(good, 36, 20, rows, off=61))  # the run at sixty is missing
+
+
+def test_fire_times_that_only_a_skip_counts_are_let_pass_as_far_as_the_rule_has_them(good):
+    skipped = row(2, 20, "skipped", coalesced=4, finished_at=at(46))  # of 30, then 36, 41 and 46
+    changed = retimed(good, 31, 5, (row(1, 10), skipped), off=48)
+    assert uncovered(changed) == []
+    assert uncovered(replace(changed, rows=(row(1, 10), replace(skipped, coalesced=9))))
+
+
+def test_a_run_of_the_next_rule_may_count_what_a_rule_before_it_has_left(good):
+    brief = Change(job=ORDERS, asked=at(11), done=at(11.5), rule=Rule(every=timedelta(seconds=2)))
+    slower = Change(job=ORDERS, asked=at(17), done=at(17.5), rule=Rule(every=timedelta(seconds=15)))
+    end = Change(job=ORDERS, asked=at(45), done=at(46), rule=Rule())
+    rows = (row(1, 10), row(2, 25, coalesced=3), row(3, 40))  # of 12, 14 and 16
+    changed = replace(good, changes=(good.changes[0], brief, slower, end), rows=rows)
+    assert uncovered(changed) == []
+    assert uncovered(replace(changed, rows=(row(1, 10), row(2, 25), row(3, 40))))
+
+
 def test_times_of_day_are_known_one_by_one(good):
     rule = Rule(at=(at(10), at(20), at(30), at(40), at(50), at(60)))
     assert audit(replace(good, changes=(replace(good.changes[0], rule=rule), good.changes[1]))) == ()

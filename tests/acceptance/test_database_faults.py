@@ -16,7 +16,7 @@ from tests.settings import ENGINE
 from .audit import audit
 from .stage import POINTS, staged
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 RANDOM = Random(1)
 needs_server = pytest.mark.skipif(ENGINE == "sqlite", reason="nothing connects to SQLite")
 needs_file = pytest.mark.skipif(ENGINE != "sqlite", reason="only a file is locked as a whole")
@@ -57,10 +57,13 @@ def test_a_database_that_is_away_for_a_minute_costs_nothing(stage):
 @needs_server
 @pytest.mark.parametrize("point", ["outside", "inside"])
 def test_a_database_that_is_away_costs_the_run_in_hand_where_another_machine_waits(apart, point):
+    apart.wait(lambda: apart.world.client.insist("waiting_hosts"), 30)
     time.sleep(BEAT_IDLE + 1)  # with a heartbeat the runner sees who waits
     apart.stand_at(point)
+    runner = apart.world.client.insist("holder")
     apart.world.server.stop()
     time.sleep(EXPIRES_AFTER)
+    apart.wait(lambda: runner not in apart.world.keeper.pids(), 10)
     apart.go_on()
     apart.world.server.start()
     assert apart.harm() == ()
@@ -99,7 +102,7 @@ def test_a_full_disk_at_the_record_is_waited_for(stage):
         with faults.full_disk(stage.world):
             stage.go_on()
             time.sleep(3)
-        assert re.search("waiting: .*(disk|extend file)", stage.log(), re.IGNORECASE)
+            stage.wait(lambda: re.search("waiting: .*(disk|extend file)", stage.log(), re.IGNORECASE), 5)
     assert stage.harm() == ()
     assert stage.world.keeper.exits.keys() <= {0}
 
@@ -127,7 +130,6 @@ def test_a_job_that_is_deleted_in_the_tables_while_it_runs_stops_nobody_and_come
     for statement in DELETIONS:
         stage.world.client.insist("execute", statement=statement)
     stage.go_on()
-    time.sleep(3)
-    assert "which is not recorded: expected a running run, got none" in stage.log()
+    stage.wait(lambda: "which is not recorded: expected a running run, got none" in stage.log(), 30)
     faults.migrate(stage.world, RANDOM)
     stage.see_all_run()

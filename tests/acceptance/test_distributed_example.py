@@ -17,7 +17,7 @@ NEEDED = {
 MISSING = [reason for reason, is_there in NEEDED.items() if not is_there]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @pytest.mark.skipif(bool(MISSING), reason=", ".join(MISSING) or "all is there")
 def test_the_distributed_demo_sees_every_kind_of_run_on_its_workers(tmp_path):
     package = str(Path(scheduler_bridge.__file__).resolve().parent.parent)

@@ -15,7 +15,8 @@ HOST = os.uname().nodename
 
 def test_a_run_is_performed_by_a_worker_and_recorded_with_its_output_exit_code_and_host(shop):
     row = shop.until(shop.run("shop.loud"), "succeeded", 40)
-    assert (row["exit_code"], row["host"], row["queue"], row["hand_tries"]) == (0, HOST, "reports", 1)
+    assert (row["exit_code"], row["host"], row["queue"]) == (0, HOST, "reports")
+    assert row["hand_tries"] <= 1  # it is counted after the message is out: a worker may have the run by then
     assert row["output"].startswith("xxx")
     assert row["cpu_seconds"] > 0
     assert shop.performed(row["id"]) == 1
@@ -37,8 +38,8 @@ def test_a_run_past_its_timeout_is_ended_with_all_its_processes(shop):
 
 def test_what_a_run_prints_can_be_read_while_it_goes_on(shop):
     run = shop.run("shop.loud")
-    shop.wait(lambda: shop.row(run)["output"], 30)
-    assert shop.row(run)["status"] == "running"
+    row = shop.wait(lambda: (found := shop.row(run))["output"] and found, 30)
+    assert row["status"] == "running"
     shop.until(run, "succeeded", 20)
 
 
@@ -66,6 +67,7 @@ def test_a_run_that_waits_for_a_worker_is_cancelled_and_never_performed(shop):
 def test_a_run_that_a_worker_performs_is_ended_when_somebody_cancels_it(shop):
     run = shop.run("shop.long1")
     marker = shop.until(run, "running", 30)["marker"]
+    shop.wait(lambda: shop.performed(run), 30)  # the worker may have to load the project before
     shop.yard.ask("cancel", run=run)
     row = shop.until(run, "cancelled", 10)
     assert moment(row["finished_at"]) - moment(row["cancel_at"]) < timedelta(seconds=8)
@@ -88,7 +90,8 @@ def test_nothing_is_started_by_a_worker_while_everything_is_on_hold(shop):
     shop.wait(lambda: run in shop.yard.ask("waiting"), 10)
     shop.yard.ask("hold")
     shop.yard.crew.work()
-    time.sleep(8)  # the workers have started, and taken what waited for them
+    shop.wait(lambda: shop.row(run)["handed_at"] is None, 30)  # a worker has taken its message, and given the run back
+    time.sleep(3)
     assert shop.row(run)["status"] == "queued"
     shop.yard.ask("resume", pending="run")
     shop.until(run, "succeeded", 30)
@@ -96,7 +99,7 @@ def test_nothing_is_started_by_a_worker_while_everything_is_on_hold(shop):
 
 
 def test_a_queue_that_nobody_serves_is_seen(shop):
-    assert shop.manage("scheduledjobs", "status")[0] == 0
+    shop.wait(lambda: shop.manage("scheduledjobs", "status")[0] == 0, 30)  # workers may just have been without work
     run = shop.run("shop.unserved")
     _, text = shop.wait(lambda: (found := shop.manage("scheduledjobs", "status"))[0] == 3 and found, 60)
     assert "nobody serves queue nobody: a run waits for a worker since" in text

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from scheduler_bridge.execution import child_process
 from scheduler_bridge.execution.origin import Origin
 from scheduler_bridge.execution.spawner import Spawner
 from scheduler_bridge.models import Status
-from tests.acceptance.test_child_process import SPEC, alive, gone
+from tests.acceptance.test_child_process import SPEC, gone, kill_supervisors, wait
 from tests.settings import ENGINE
 
 LOOK = """
@@ -72,8 +73,8 @@ late = globals_of["late"] = Late()
 weakref.finalize(late, print, "finalized")
 def go_on():
     time.sleep(0.3); print("thread done")
-threading.Thread(target=go_on).start()
 sys.stdout.write("no line end")
+threading.Thread(target=go_on).start()
 """
 
 
@@ -86,7 +87,7 @@ def both():
 
 
 def execute(spawner, code, **changes):
-    spec = replace(SPEC, **{"args": (code,), "marker": "of-a-test", **changes})
+    spec = replace(SPEC, **{"args": (code,), "marker": f"of-a-test-{os.getpid()}", **changes})
     return child_process.run(spec, spawner, on_output=lambda text: None, stop=lambda: None)
 
 
@@ -193,7 +194,7 @@ def test_a_killed_launcher_costs_no_run_and_is_replaced(both):
         os.kill(before, signal.SIGKILL)
 
     code = "import time; print('early'); time.sleep(1.5); print('late')"
-    spec = replace(SPEC, args=(code,), marker="outlives")
+    spec = replace(SPEC, args=(code,), marker=f"outlives-{os.getpid()}")
     outcome = child_process.run(spec, spawner, on_output=kill, stop=lambda: None)
     assert (outcome.status, outcome.output) == (Status.SUCCEEDED, "early\nlate\n")
     assert was_forked(spawner)
@@ -205,28 +206,34 @@ def launcher_of(spawner) -> int:
     return spawner._launcher.pid
 
 
+def waiting_below(launcher: int) -> list[psutil.Process]:
+    """Find the supervisor that waits with its job: it looks like the launcher yet, unlike one that is ending."""
+    found = []
+    for process in psutil.Process(launcher).children():
+        with suppress(psutil.Error):  # it has ended in between
+            if "launcher" in process.cmdline() and process.children():
+                found.append(process)
+    return found
+
+
 def test_a_supervisor_that_was_killed_while_it_waited_is_replaced(both):
     launcher = launcher_of(both["auto"])
-    waiting = psutil.Process(launcher).children()
-    assert waiting
+    wait(lambda: waiting_below(launcher))
+    waiting = waiting_below(launcher)
     for process in waiting:
         process.kill()
-    psutil.wait_procs(waiting, timeout=3)
+    psutil.wait_procs(waiting, timeout=20)
     assert was_forked(both["auto"])
     assert launcher_of(both["auto"]) == launcher
 
 
 def test_what_a_killed_supervisor_leaves_of_a_forked_job_is_found_by_its_mark(both):
-    def kill(text: str) -> None:
-        for process in alive("found-by-mark"):
-            if "supervisor" in process.cmdline():
-                process.kill()
-
+    marker = f"found-by-mark-{os.getpid()}"  # of nobody else's tests on this machine
     code = "import os, time\nif os.fork() == 0: os.setsid()\nprint('here', flush=True)\ntime.sleep(60)"
-    spec = replace(SPEC, args=(code,), marker="found-by-mark")
-    outcome = child_process.run(spec, both["auto"], on_output=kill, stop=lambda: None)
+    spec = replace(SPEC, args=(code,), marker=marker)
+    outcome = child_process.run(spec, both["auto"], on_output=lambda text: kill_supervisors(marker), stop=lambda: None)
     assert "supervisor ended without a report" in outcome.reason
-    assert gone("found-by-mark")
+    assert gone(marker)
 
 
 PROJECT = {

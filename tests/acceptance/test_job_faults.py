@@ -19,13 +19,15 @@ from .audit import audit
 from .stage import Stage, staged
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(ENGINE not in servers.engines(), reason=f"the programs of {ENGINE} are not installed here"),
 ]
 APART = 0.3  # seconds between two runs that are asked for
 Row = Mapping[str, Any]
 SPARED = {"succeeded", "skipped"}  # one that waits while all is switched off in the end is skipped
 HANGS = ("stubborn", "orphan", "stopped")
+TIMEOUT = 10  # seconds in which a project is loaded, on a busy machine too
+LONG = 8.0  # seconds in which who serves a job is found among all processes, likewise
 
 
 class End(NamedTuple):
@@ -77,10 +79,10 @@ OUTSIDE: Mapping[str, End] = {
     "exit": End("failed", 3, "exit code 3"),
     "noise": End(*FINE, said="bytes left out"),
     "bytes": End(*FINE, said=r"nul \x00, broken \xff\xfe, "),
-    "stubborn": End("timed_out", -9, "no end within 5 seconds"),
+    "stubborn": End("timed_out", -9, f"no end within {TIMEOUT} seconds"),
     "orphan": End("timed_out", -15, "sleep 62"),
     "holder": End(*FINE, said="sleep 64"),
-    "stopped": End("timed_out", -9, "no end within 5 seconds"),
+    "stopped": End("timed_out", -9, f"no end within {TIMEOUT} seconds"),
     "signal": End("failed", -11, "killed by SIGSEGV"),
     "silent": End(*FINE),
     "mute": End(*FINE),
@@ -113,11 +115,12 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Ordeal:
 
 @pytest.fixture(scope="module", params=["auto", "exec"])
 def outside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ordeal:
-    jobs = [  # with a timeout that a project takes less time to load for, on a busy machine too
-        Specimen(command=habit, internal=False, habit=habit, timeout=5 if habit in HANGS else None) for habit in OUTSIDE
+    jobs = [
+        Specimen(command=habit, internal=False, habit=habit, timeout=TIMEOUT if habit in HANGS else None)
+        for habit in OUTSIDE
     ]
     tick = Specimen(command="tick", internal=False, every=2)
-    long = Specimen(command="long", internal=False, lasts=1)
+    long = Specimen(command="long", internal=False, lasts=LONG)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SITE_SPAWN", request.param)
         with staged(tmp_path_factory.mktemp("site"), (tick, long, *jobs)) as stage:
@@ -137,7 +140,7 @@ def bereft(stage: Stage, victim: Callable[[World], psutil.Process]) -> Row:
     """Kill one of those who serve a job while it runs, and give its row in the end."""
     world, asked = stage.world, time.time()
     world.run_now("shop.long", 0)
-    stage.wait(lambda: "shop.long" in stage.begun(asked), 20)
+    stage.wait(lambda: "shop.long" in stage.begun(asked), 60)
     victim(world).kill()
     return ended(stage, world.asked[-1])
 
@@ -158,7 +161,7 @@ def supervisor(world: World) -> psutil.Process:
 def suffered(stage: Stage, rows: dict[str, Row]) -> Ordeal:
     """Let everything come to rest, and audit it."""
     rested = time.time()
-    stage.wait(lambda: "shop.tick" in stage.begun(rested), 20)
+    stage.wait(lambda: "shop.tick" in stage.begun(rested), 60)
     late = settled(stage.world)
     evidence = stage.world.evidence()
     ticks = Counter(row.status for row in evidence.rows if row.job == "shop.tick")

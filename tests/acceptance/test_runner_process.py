@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from itertools import pairwise
 
 import psutil
 import pytest
@@ -84,9 +85,7 @@ def test_a_run_asked_for_by_hand_starts_at_once(site):
 def test_an_idle_runner_stops_at_once(site):
     runner = site.start()
     site.wait(lambda: site.query("Runner.objects.exclude(token='').count()"))
-    begun = time.monotonic()
-    assert site.stop(runner) == 0
-    assert time.monotonic() - begun < 5
+    assert site.stop(runner, timeout=site.at_once()) == 0
     assert site.query("Runner.objects.get().token") == ""
 
 
@@ -98,7 +97,7 @@ def test_an_external_run_is_ended_after_the_grace_when_the_runner_stops(site):
     status, reason, output = site.runs("long_outside", "status", "reason", "output")[0]
     assert (status, reason) == ("cancelled", "the runner was stopped")
     assert output.startswith("begins\n")
-    assert leftovers(site.folder) == []
+    site.wait(lambda: not leftovers(site.folder), 20)  # a supervisor lives a moment longer than its runner
 
 
 def test_an_internal_run_past_the_grace_is_abandoned_as_the_runner_stops(site):
@@ -123,7 +122,9 @@ def test_a_second_signal_ends_at_once(site):
     site.wait(site.trace)
     runner.send_signal(signal.SIGTERM)
     time.sleep(0.5)
-    assert site.stop(runner, timeout=4) == 0
+    assert site.stop(runner) == 0
+    assert [line.split()[:2] for line in site.trace()] == [["inside", "begins"]]
+    assert site.runs("long_inside") == [["abandoned"]]
 
 
 def test_a_killed_runner_leaves_no_process_and_its_run_is_abandoned_at_the_next_start(site):
@@ -132,7 +133,7 @@ def test_a_killed_runner_leaves_no_process_and_its_run_is_abandoned_at_the_next_
     site.wait(site.trace)
     runner.kill()
     runner.wait()
-    site.wait(lambda: not leftovers(site.folder), 10)
+    site.wait(lambda: not leftovers(site.folder), 20)
     site.jobs = ()
     again = site.start()
     site.wait(lambda: ["abandoned"] in site.runs("long_outside"))
@@ -148,7 +149,7 @@ def test_a_standby_says_who_is_the_runner_and_takes_over_after_a_clean_stop(site
     site.wait(lambda: f"process {runner.pid} is the runner" in site.log(1))
     site.stop(runner)
     pids = lambda: {line.split()[-1] for line in site.trace()}  # noqa: E731
-    site.wait(lambda: str(standby.pid) in pids(), 10)
+    site.wait(lambda: str(standby.pid) in pids(), 13)  # a lease that was not given back lasts longer
     site.stop(standby)
     due = [row[0] for row in site.runs("tick", "scheduled_for")]
     assert len(due) == len(set(due))
@@ -164,7 +165,7 @@ def test_a_change_in_another_process_acts_at_once(site):
     time.sleep(2.5)
     assert len(site.trace()) == count
     site.query("[job.save() for job in Job.objects.filter(command='tick') if not setattr(job, 'enabled', True)]")
-    site.wait(lambda: len(site.trace()) > count, 5)
+    site.wait(lambda: len(site.trace()) > count, 10)
     site.stop(runner)
 
 
@@ -178,7 +179,7 @@ def test_a_hold_lets_nothing_start_until_resumed(site):
     time.sleep(2.5)
     assert len(site.trace()) == count
     site.manage("scheduledjobs", "resume")
-    site.wait(lambda: len(site.trace()) > count, 5)
+    site.wait(lambda: len(site.trace()) > count, 10)
     site.stop(runner)
     assert max(row[0] for row in site.runs("tick", "coalesced")) >= 2
 
@@ -220,9 +221,13 @@ def test_downtime_of_many_fire_times_gives_one_late_run_that_counts_them(site):
     again = site.start()
     site.wait(lambda: len(site.runs("tick")) > count + 1)
     site.stop(again)
-    rows = site.runs("tick", "coalesced")
-    assert rows[count][0] >= 3
-    assert all(folded <= 1 for (folded,) in rows[count + 1 :])
+    folded = [number for (number,) in site.runs("tick", "coalesced")]
+    assert folded[count] >= 3
+    moments = site.query(
+        "[r.scheduled_for.timestamp() for r in Run.objects.filter(job__command='tick').order_by('id')]"
+    )
+    # Each fire time counts once, also where a busy machine made the runner late.
+    assert [round(later - earlier) for earlier, later in pairwise(moments)] == [number + 1 for number in folded[1:]]
 
 
 def test_a_hangup_reloads_and_an_idle_runner_writes_nothing(site):

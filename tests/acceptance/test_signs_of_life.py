@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytestmark = pytest.mark.timeout(180)
+
 
 @pytest.fixture
 def manager(site) -> Iterator[socket.socket]:

@@ -1,10 +1,11 @@
 """What people ask of a running runner: end a run, leave one out, go on by itself at a moment they named."""
 
-import time
-
 import pytest
 
 from .test_runner_process import leftovers
+
+pytestmark = pytest.mark.timeout(180)
+TIMEDELTA = "__import__('datetime').timedelta"
 
 
 @pytest.mark.parametrize("spawn", ["auto", "exec"])
@@ -13,10 +14,12 @@ def test_a_running_run_is_ended_with_all_its_processes_when_somebody_cancels_it(
     runner = site.start()
     site.wait(lambda: site.trace() and len(leftovers(site.folder)) >= 3)
     (number,) = site.query("list(Run.objects.filter(status='running').values_list('pk', flat=True))")
-    begun = time.monotonic()
     assert site.query(f"str(api.cancel({number}, by='alice'))") == "running"
     site.wait(lambda: site.query(f"Run.objects.get(pk={number}).status") == "cancelled")
-    assert time.monotonic() - begun < 10
+    # As the site noted it: a look from here takes as long as it takes to load a project.
+    rows = f"Run.objects.filter(pk={number})"
+    (seconds,) = site.query(f"[(run.finished_at - run.cancel_at).total_seconds() for run in {rows}]")
+    assert 0 <= seconds < 10
     status, reason, output = site.runs("long_outside", "status", "reason", "output")[0]
     assert (status, reason) == ("cancelled", "cancelled by alice")
     assert output.startswith("begins\n")
@@ -26,6 +29,8 @@ def test_a_running_run_is_ended_with_all_its_processes_when_somebody_cancels_it(
 
 
 def test_a_fire_time_that_is_left_out_is_recorded_as_skipped_and_the_next_one_runs(site):
+    # So far apart that none is folded into the next one where the runner is late by a second.
+    site.query(f"Job.objects.filter(command='tick').update(override_interval={TIMEDELTA}(seconds=3))")
     site.jobs = ("tick",)
     runner = site.start()
     site.wait(lambda: len(site.trace()) >= 2)
@@ -44,13 +49,11 @@ def test_a_hold_that_ends_by_itself_lets_the_runner_go_on(site):
     site.jobs = ("tick",)
     runner = site.start()
     site.wait(site.trace)
-    until = (
-        "__import__('datetime').datetime.now(__import__('datetime').UTC) + __import__('datetime').timedelta(seconds=4)"
-    )
-    site.query(f"api.hold('stocktaking', until={until})")
-    site.wait(lambda: site.query("Runner.objects.get().held"))
+    until = f"__import__('datetime').datetime.now(__import__('datetime').UTC) + {TIMEDELTA}(seconds=4)"
+    # Seen at once: the hold may be over when a second process has loaded the project.
+    assert site.query(f"(api.hold('stocktaking', until={until}), Runner.objects.get().held)[1]")
     count = len(site.trace())
-    site.wait(lambda: len(site.trace()) >= count + 3, 15)
+    site.wait(lambda: len(site.trace()) >= count + 3)
     assert not site.query("Runner.objects.get().held")
     assert "the hold has ended" in site.log()
     site.stop(runner)

@@ -14,7 +14,7 @@ from tests.chaos.world import settled
 from .audit import audit
 from .stage import staged
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 HOUR = 3600.0
 NOTICED = 30.0  # seconds within which a step of the clock is noticed
 MANY = 10_000
@@ -37,13 +37,18 @@ def set_clock(site, seconds: float) -> int:
     return len(site.trace())
 
 
+def step_of_the_clock(site) -> float:
+    """Give the seconds by which the runner says that its clock was set."""
+    return float(re.search(r"the system clock was set by (-?[\d.]+) s", site.log())[1])
+
+
 def test_a_clock_that_jumps_forward_gives_one_late_run_that_counts_the_hour(ticking):
     before = set_clock(ticking, HOUR)
     ticking.wait(lambda: len(ticking.trace()) >= before + 4, NOTICED + 5)
     counts = [count for (count,) in ticking.runs("tick", "coalesced")]
     assert 3500 < sum(counts) < 3700
     assert sum(count > 100 for count in counts) == 1
-    assert "the system clock was set by 3600" in ticking.log()
+    assert step_of_the_clock(ticking) == pytest.approx(HOUR, abs=1)
 
 
 def test_a_clock_that_jumps_back_neither_silences_nor_repeats_a_job(ticking):
@@ -51,7 +56,7 @@ def test_a_clock_that_jumps_back_neither_silences_nor_repeats_a_job(ticking):
     ticking.wait(lambda: len(ticking.trace()) >= before + 4, NOTICED + 5)
     due = [moment for (moment,) in ticking.runs("tick", "scheduled_for")]
     assert len(due) == len(set(due)) >= before + 4
-    assert "the system clock was set by -3600" in ticking.log()
+    assert step_of_the_clock(ticking) == pytest.approx(-HOUR, abs=1)
 
 
 @pytest.mark.parametrize("point", ["claimed", "outside"])
@@ -79,15 +84,17 @@ def test_a_mail_server_that_hangs_delays_no_job_and_loses_no_mail(tmp_path_facto
         (stage.world.folder / HANGING).touch()
         stage.see_all_run()
         begun = time.time()
-        time.sleep(6)
-        assert len([line for line in trace(stage) if line[0] == "start" and float(line[4]) > begun]) >= 7
+        # Ever more of them, while more mails hang with each; a busy machine may be late with some.
+        stage.wait(
+            lambda: len([at for word, _, _, _, at in trace(stage) if word == "start" and float(at) > begun]) >= 9, 30
+        )
         assert not (stage.world.folder / "mails").exists()
         (stage.world.folder / HANGING).unlink()
         assert stage.harm() == ()
 
 
 def trace(stage) -> list[list[str]]:
-    return [line.split() for line in (stage.world.folder / "trace").read_text().splitlines()]
+    return [line.split() for line in (stage.world.folder / "trace").read_text().split("\n")[:-1]]
 
 
 def times(stage, word: str, job: str) -> int:
@@ -95,6 +102,7 @@ def times(stage, word: str, job: str) -> int:
     return (stage.world.folder / "trace").read_text().count(f"{word} {job} ")
 
 
+@pytest.mark.timeout(1200)  # a busy machine needs some minutes for so many, and for the audit of them
 def test_ten_thousand_queued_runs_are_run_in_turn_and_leave_no_memory_behind(tmp_path_factory):
     jobs = (
         Specimen(command="inside", internal=True, every=3),
@@ -103,13 +111,13 @@ def test_ten_thousand_queued_runs_are_run_in_turn_and_leave_no_memory_behind(tmp
     with staged(tmp_path_factory.mktemp("site"), jobs) as stage:
         world = stage.world
         world.asked += world.client.ask("run_often", job="shop.often", count=10)
-        stage.see_all_run()
+        stage.wait(lambda: {"shop.inside", "shop.often"} <= stage.begun(0.0), 60)
         runner = psutil.Process(world.client.insist("holder"))
         before = runner.memory_full_info().pss
         asked = world.client.ask("run_often", job="shop.often", count=MANY)
         world.asked += asked
         # A run that still waits when its job is switched off is skipped: all of them first, then the end.
-        stage.wait(lambda: times(stage, "end", "shop.often") >= MANY + 10, 300)
+        stage.wait(lambda: times(stage, "end", "shop.often") >= MANY + 10, 900)
         assert runner.memory_full_info().pss < before + GROWTH
         assert (*settled(world), *audit(world.evidence())) == ()
         assert times(stage, "start", "shop.often") == MANY + 10

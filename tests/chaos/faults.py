@@ -65,11 +65,12 @@ def kill_both(world: World, random: Random) -> None:
 
 def cut_the_power(world: World, random: Random) -> None:
     """Kill the runners with all that they started, all at once."""
-    known = world.keeper.pids()
-    doomed = [psutil.Process(pid) for pid in known if psutil.pid_exists(pid)]
-    for process in list(doomed):
+    doomed: list[psutil.Process] = []
+    for pid in world.keeper.pids():
         with contextlib.suppress(psutil.NoSuchProcess):
-            doomed += process.children(recursive=True)
+            runner = psutil.Process(pid)
+            doomed.append(runner)
+            doomed += runner.children(recursive=True)
     doomed += [process for process, _ in marked(world.folder)]
     for process in doomed:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -159,6 +160,8 @@ def full_disk(world: World) -> Iterator[None]:
         for statement in FREE[world.server.engine]:
             world.client.insist("execute", statement=statement)
         return
+    for log in world.folder.glob("runner?.log"):
+        os.truncate(log, 0)  # what the runner says of it is to fit into so small a file as well
     runner = psutil.Process(world.client.insist("holder"))
     before = runner.rlimit(psutil.RLIMIT_FSIZE)
     runner.rlimit(psutil.RLIMIT_FSIZE, (ROOM, before[1]))

@@ -23,6 +23,7 @@ PATIENCE: Final = 60.0  # seconds for an answer of the client, which waits for t
 FORGIVEN: Final = 25.0  # seconds
 # Nothing here runs for longer than the default timeout of the site, twenty seconds.
 LONGEST: Final = 20.0 + FORGIVEN  # seconds
+GONE_WITHIN: Final = 10.0  # seconds for what only waited for a run to notice that its runner has ended
 
 
 class Client:
@@ -67,7 +68,7 @@ class Client:
 
     def close(self) -> None:
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
         self._process.stdout.close()
 
 
@@ -181,6 +182,21 @@ def processes(folder: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         if environment(process).get("SITE_FOLDER") == str(folder) and process.pid != os.getpid():
             yield process
+
+
+def left(folder: Path) -> tuple[str, ...]:
+    """Name the processes of this site that do not end by themselves."""
+    deadline = time.monotonic() + GONE_WITHIN
+    while (found := tuple(processes(folder))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return tuple(f"{process.pid} {name(process)}" for process in found)
+
+
+def name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return "that has just ended"
 
 
 def marked(folder: Path) -> Iterator[tuple[psutil.Process, str]]:

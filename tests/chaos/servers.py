@@ -6,6 +6,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import psutil
 
-WAIT: Final = 30.0  # seconds until a server answers
+WAIT: Final = 60.0  # seconds until a server answers
 # Debian keeps PostgreSQL's programs in a folder for each version.
 PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin"
 POSTGRES: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -51,8 +52,8 @@ class Server:
     patience = WAIT
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "server"
-        self.folder.mkdir()
+        # Not in the folder of the test: pytest closes the one above it to all others whenever it starts anywhere.
+        self.folder = Path(tempfile.mkdtemp(prefix="sb-server-"))
         shutil.chown(self.folder, self.user) if os.geteuid() == 0 else None
         self.port = free_port()
         self._log = (folder / "server.log").open("ab")
@@ -116,9 +117,10 @@ class Server:
             self._process = None
 
     def close(self) -> None:
-        """End it for good."""
+        """End it for good, and its files."""
         self.stop()
         self._log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, *words: str) -> None:
         subprocess.run(

@@ -17,7 +17,7 @@ from tests.acceptance.evidence import Change, Evidence, Execution, Mark, Row, Ru
 
 from . import servers
 from .generator import fire_times, write_site
-from .keeper import ROOT, Client, Keeper, Sampler, processes
+from .keeper import ROOT, Client, Keeper, Sampler, left
 from .plan import Specimen
 
 SHARED: Final = "tests.chaos.settings"
@@ -91,7 +91,7 @@ class World:
             mailed=mailed(self.folder),
             asked=tuple(self.asked),
             followers={job.name: job.followers for job in self.jobs},
-            processes=tuple(f"{process.pid} {process.name()}" for process in processes(self.folder)),
+            processes=left(self.folder),
         )
 
 

@@ -35,7 +35,7 @@ class Yard:
         """Call a management command of the site; give its exit code and what it printed."""
         command = [sys.executable, "-P", "-m", "django", *words]
         done = subprocess.run(
-            command, env=self.world.environment, capture_output=True, text=True, check=False, timeout=60
+            command, env=self.world.environment, capture_output=True, text=True, check=False, timeout=180
         )
         return done.returncode, done.stdout + done.stderr
 

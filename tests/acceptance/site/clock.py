@@ -18,8 +18,15 @@ class _LikeReal(type):
 class Clock(datetime, metaclass=_LikeReal):
     @classmethod
     def now(cls, tz=None):
-        seconds = float(SETTING.read_text()) if SETTING.exists() else AHEAD
-        return datetime.now(tz) + timedelta(seconds=seconds)
+        return datetime.now(tz) + timedelta(seconds=wrong_by())
+
+
+def wrong_by() -> float:
+    """Give the seconds by which the clock is wrong; a setting that is just being written is empty for a moment."""
+    while SETTING.exists():
+        if text := SETTING.read_text():
+            return float(text)
+    return AHEAD
 
 
 def install() -> None:

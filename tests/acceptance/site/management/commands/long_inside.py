@@ -15,5 +15,5 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         trace.write("inside begins")
-        time.sleep(6)
+        time.sleep(10)
         trace.write("inside ends")
