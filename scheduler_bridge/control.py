@@ -6,6 +6,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -143,6 +144,7 @@ class Control(threading.Thread):
         while not self._stopping:
             was_away = self._complained
             if self._survive(self._turn) and was_away:
+                self.reload()  # what was changed as the database went away may not have been told of
                 self._orders.between(partial(left_over.find_lost, self.me))
             self._check_loop()
             self._pause(RETRY_PAUSE if self._complained else self._next_turn())
@@ -240,10 +242,8 @@ class Control(threading.Thread):
 
     def wake(self) -> None:
         """Look at once whether there is something to do; safe from any thread."""
-        try:
+        with suppress(BlockingIOError):  # it is awake already
             os.write(self._wake_write, b".")
-        except BlockingIOError:
-            return  # it is awake already
 
 
 def _now() -> datetime:

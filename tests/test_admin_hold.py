@@ -1,7 +1,9 @@
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
@@ -23,11 +25,18 @@ def holder(person) -> Client:
     return person("view_job", "hold_runner")
 
 
+@pytest.fixture(autouse=True)
+def present(now) -> Iterator[None]:
+    """Let all happen at one moment: what the code made due is not due then, however long ago the tables were made."""
+    with time_machine.travel(now, tick=False):
+        yield
+
+
 @pytest.fixture
-def moment(db) -> datetime:
+def moment(db, now) -> datetime:
     Runner.objects.update(held=False, held_reason="", held_by="", held_at=None, held_until=None)
     Job.objects.update(next_run_at=None)
-    return datetime.now(UTC)
+    return now
 
 
 @pytest.fixture

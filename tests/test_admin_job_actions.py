@@ -1,7 +1,9 @@
 import html
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
@@ -15,6 +17,13 @@ BUTTONS = {
     "reset_failure": "change_job",
 }
 LIST = "/admin/scheduler_bridge/job/"
+
+
+@pytest.fixture(autouse=True)
+def present(now) -> Iterator[None]:
+    """Let all happen at one moment: what the code made due is not due then, however long ago the tables were made."""
+    with time_machine.travel(now, tick=False):
+        yield
 
 
 def page(job: Job) -> str:

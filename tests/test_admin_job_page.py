@@ -1,5 +1,6 @@
 import html
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -15,6 +16,13 @@ from scheduler_bridge.forecast import Forecast, Start
 from scheduler_bridge.models import Cause, Deployment, Job, Run, Runner, Status
 
 LIST = "/admin/scheduler_bridge/job/"
+
+
+@pytest.fixture(autouse=True)
+def present(now) -> Iterator[None]:
+    """Let all happen at one moment: what the code made due is not due then, however long ago the tables were made."""
+    with time_machine.travel(now, tick=False):
+        yield
 
 
 def page(job: Job) -> str:

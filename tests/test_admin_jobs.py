@@ -1,8 +1,10 @@
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
@@ -13,6 +15,13 @@ from scheduler_bridge.models import Cause, Job, Run, Runner, Status
 
 LIST = "/admin/scheduler_bridge/job/"
 ALL = ("tests.demo.specimen", "tests.demo.by_hand", "scheduler_bridge.pruneruns")
+
+
+@pytest.fixture(autouse=True)
+def present(now) -> Iterator[None]:
+    """Let all happen at one moment: what the code made due is not due then, however long ago the tables were made."""
+    with time_machine.travel(now, tick=False):
+        yield
 
 
 def page(job: Job) -> str:

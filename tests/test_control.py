@@ -142,6 +142,24 @@ def test_after_an_outage_it_is_looked_for_runs_whose_end_the_database_has_lost(s
     assert told.errands[0]() == 0
 
 
+def test_after_an_outage_all_jobs_are_read_since_a_change_may_not_have_been_told_of(serving, told, monkeypatch):
+    serving._turn()
+    Job.objects.filter(name="tests.demo.specimen").update(enabled=False)  # and nobody has said so
+    failing, real = iter([True, False, False]), serving._turn
+
+    def turn() -> bool:
+        if next(failing):
+            raise OperationalError("connection refused")
+        return real()
+
+    looks = iter(range(2))
+    monkeypatch.setattr(serving, "_turn", turn)
+    monkeypatch.setattr(serving, "_pause", lambda seconds: next(looks, None) is None and serving.stop())
+    serving._serve()
+    assert [item.name for item in told.timetables[-1].planned if item.trigger].count("tests.demo.specimen") == 0
+    assert told.timetables[-1].gone is None
+
+
 def test_an_outage_is_said_once_and_its_end_too(subject, caplog):
     caplog.set_level("INFO", "scheduler_bridge")
 

@@ -15,6 +15,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Milliseconds, as for all else: a part of the overview is fetched each five seconds, and answers take their time.
+PATIENCE = 30_000
 
 
 @pytest.fixture(scope="session")
@@ -76,15 +78,15 @@ def shoot(window):
 
 def sees(window, where: str, text: str) -> None:
     """Wait until a text stands at a place: a page may still be on its way after a click."""
-    expecting(window, where).to_contain_text(text)
+    expecting(window, where).to_contain_text(text, timeout=PATIENCE)
 
 
 def sees_no(window, where: str, text: str) -> None:
-    expecting(window, where).not_to_contain_text(text)
+    expecting(window, where).not_to_contain_text(text, timeout=PATIENCE)
 
 
 def counts(window, where: str, number: int) -> None:
-    expecting(window, where).to_have_count(number)
+    expecting(window, where).to_have_count(number, timeout=PATIENCE)
 
 
 def expecting(window, where: str) -> object:

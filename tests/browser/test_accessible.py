@@ -10,7 +10,7 @@ from scheduler_bridge.models import Job, Run, Status
 
 from . import test_overview_walk
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 now, site, alive = test_overview_walk.now, test_overview_walk.site, test_overview_walk.alive
 SIZES = ({"width": 1280, "height": 900}, {"width": 400, "height": 850})
 SERIOUS = ("serious", "critical")

@@ -8,6 +8,6 @@ pytestmark = pytest.mark.browser
 def test_a_style_within_a_page_is_refused_and_seen(page, live_server):
     page.goto(f"{live_server.url}/admin/scheduler_bridge/job/")
     assert page.problems == []
-    page.evaluate("document.body.setAttribute('style', 'margin: 1px')")
-    page.wait_for_timeout(200)
+    with page.expect_console_message(lambda message: "Content Security Policy" in message.text):
+        page.evaluate("document.body.setAttribute('style', 'margin: 1px')")
     assert "Content Security Policy" in page.problems.pop()

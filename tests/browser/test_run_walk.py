@@ -40,6 +40,7 @@ class Site:
     """The web server and the runner of a site, and programs in it."""
 
     def __init__(self, folder: Path) -> None:
+        self.seen = folder / "seen"
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.browser.chatty.settings",
@@ -76,7 +77,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
     yield site
     for process in processes:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture
@@ -106,19 +107,22 @@ def saw(window, number: int) -> float:
 
 def test_what_a_job_says_is_seen_within_a_second(site, visit, window, shoot):
     visit(site.run_now("speak_slowly"))
-    delays = [saw(window, number) for number in range(30)]
+    saw(window, 0)
+    # What was said before the page was there could not be seen at once.
+    first = window.locator(".sb-output span").count()
+    delays = [saw(window, number) for number in range(first, first + 30)]
     shoot("run-live")
     assert statistics.median(delays) < 1
-    assert max(delays[1:]) < 3  # on a machine that has much else to do
+    assert max(delays) < 3  # on a machine that has much else to do
     assert window.locator(".sb-output span").count() >= 30
     # Who reads further up stays there, with what is selected; who is at the end stays at the end.
     window.evaluate("document.querySelector('.sb-output').scrollTop = 0")
     window.evaluate("getSelection().selectAllChildren(document.querySelector('.sb-output span'))")
-    saw(window, 33)
+    saw(window, first + 33)
     assert window.evaluate("document.querySelector('.sb-output').scrollTop") == 0
     assert window.evaluate("String(getSelection())") == "line 0"
     window.evaluate("document.querySelector('.sb-output').scrollTop = 1e6")
-    saw(window, 36)
+    saw(window, first + 36)
     assert window.evaluate(AT_END)
     window.click("summary")
     shoot("run-cancel")
@@ -133,7 +137,7 @@ def test_what_a_job_says_is_seen_within_a_second(site, visit, window, shoot):
 def test_a_job_that_hung_shows_where(site, visit, window, shoot):
     visit(site.run_now("hang"))
     sees(window, ".sb-output", "asking the bank")
-    window.wait_for_selector("h1:has-text('timed out')")
+    window.wait_for_selector("h1:has-text('timed out')", timeout=60_000)
     sees(window, ".sb-output", "in wait_for_the_bank")
     shoot("run-hung")
     window.set_viewport_size({"width": 400, "height": 900})
@@ -143,10 +147,13 @@ def test_a_job_that_hung_shows_where(site, visit, window, shoot):
 
 
 def test_a_run_inside_the_runner_says_that_it_cannot_be_cancelled(site, visit, window, shoot):
+    site.seen.unlink(missing_ok=True)
     visit(site.run_now("count_inside"))
-    sees(window, ".field-text", "its output is shown when it has ended")
+    sees(window, ".sb-output", "counted to 3")
     sees(window, ".sb-deeds", "It cannot be cancelled")
+    sees(window, ".sb-now", "running for")
     shoot("run-inside")
+    site.seen.touch()
     window.wait_for_selector("h1:has-text('succeeded')")
     sees(window, ".sb-output", "counted to 3")
     assert window.problems == []
@@ -245,7 +252,7 @@ def test_who_was_logged_out_sees_no_page_to_log_in_in_the_place_of_output(page, 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(42, "in 4"), (-42, "sec. ago"), (600, "in 10 min."), (-7200, "2 hr. ago"), (5 * 86400 + 60, "in 5 days")],
+    [(49, "in 4"), (-42, "sec. ago"), (600, "in 10 min."), (-7200, "2 hr. ago"), (5 * 86400 + 60, "in 5 days")],
 )
 def test_a_moment_is_counted_down_and_up_again(page, live_server, running, seconds, text):
     page.goto(f"{live_server.url}/admin/scheduler_bridge/run/{running.pk}/change/")

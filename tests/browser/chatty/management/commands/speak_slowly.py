@@ -11,7 +11,7 @@ class Command(BaseCommand):
         timeout = timedelta(minutes=5)
 
     def add_arguments(self, parser):
-        parser.add_argument("--lines", type=int, default=60)
+        parser.add_argument("--lines", type=int, default=600)
 
     def handle(self, *args, lines, **options):
         for number in range(lines):
