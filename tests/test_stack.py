@@ -2,6 +2,9 @@ import faulthandler
 import os
 import select
 import signal
+import subprocess
+import sys
+import threading
 from contextlib import suppress
 
 import pytest
@@ -66,5 +69,25 @@ def test_a_line_names_the_process():
     line = os.read(reader, 1000).decode()
     assert line.startswith(f"\n[stack of {os.getpid()} ")
     assert line.endswith("]\n")
+    os.close(reader)
+    os.close(writer)
+
+
+LISTENING = "import time; from scheduler_bridge.execution import stack; stack.listen(); print('up', flush=True)\n"
+
+
+def test_a_process_that_gets_no_processor_for_a_while_is_waited_for(tmp_path):
+    reader, writer = os.pipe()
+    said = tmp_path / "said"
+    command = [sys.executable, "-c", f"{LISTENING}time.sleep(60)"]
+    with said.open("w") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as job:
+        assert job.stdout.readline() == b"up\n"
+        job.send_signal(signal.SIGSTOP)
+        going_on = threading.Timer(stack.PATIENCE * 2, job.send_signal, [signal.SIGCONT])
+        going_on.start()
+        stack.ask(writer)
+        job.kill()
+        going_on.join()
+    assert "most recent call first" in said.read_text()
     os.close(reader)
     os.close(writer)

@@ -21,6 +21,8 @@ from .mark import LONGEST, MARKER
 SIGNAL: Final = int(getattr(signal, "SIGRTMAX", 64)) - 3  # one without a meaning of its own
 ERRORS: Final = 2  # where a process writes its errors, and its stack
 PATIENCE: Final = 0.3  # seconds that all processes together have to answer
+LONGEST_WAIT: Final = 2.0  # seconds at most for those that get no processor on a busy machine, or are stopped
+POLL: Final = 0.02  # seconds between two looks whether the signal has arrived
 MOST: Final = 20  # processes that are asked
 
 
@@ -43,22 +45,35 @@ def ask(output: int) -> None:
         output: the pipe into which the job writes.
     """
     listeners = [process for process in psutil.Process().children(recursive=True) if _listens(process.pid)][:MOST]
+    deadline = time.monotonic() + LONGEST_WAIT
     for process in listeners:
         _announce(process, output)
         with suppress(psutil.Error):  # it has ended in between
             process.send_signal(SIGNAL)
+        while _is_on_its_way(process.pid) and time.monotonic() < deadline:
+            time.sleep(POLL)
         time.sleep(PATIENCE / len(listeners))
 
 
 def _listens(pid: int) -> bool:
-    """Tell whether a process has a handler for the signal and does not hold it back (proc_pid_status(5))."""
+    """Tell whether a process has a handler for the signal and does not hold it back."""
+    masks = _masks(pid)
+    return "SigCgt" in masks and "SigBlk" not in masks
+
+
+def _is_on_its_way(pid: int) -> bool:
+    """Tell whether a process has been sent the signal and could not take it yet."""
+    return "ShdPnd" in _masks(pid)
+
+
+def _masks(pid: int) -> set[str]:
+    """Give the masks of a process that have the signal (proc_pid_status(5))."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
     except OSError:
-        return False
-    masks = dict(line.split(":", 1) for line in lines if line.startswith("Sig"))
-    caught, blocked = (int(masks.get(name, "0"), 16) >> (SIGNAL - 1) & 1 for name in ("SigCgt", "SigBlk"))
-    return bool(caught and not blocked)
+        return set()
+    masks = (line.split(":", 1) for line in lines if line.startswith(("Sig", "ShdPnd")) and "/" not in line)
+    return {name for name, bits in masks if int(bits, 16) >> (SIGNAL - 1) & 1}
 
 
 def _announce(process: psutil.Process, output: int) -> None:
