@@ -30,6 +30,7 @@ class Site:
     jobs: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     runners: list[subprocess.Popen[str]] = field(default_factory=list)
+    answering: tuple[subprocess.Popen[str], dict[str, str]] | None = None  # the process, and its environment
     # A number of a process comes again: what a test that was killed left on a server must not be in the way.
     name: str = field(default_factory=lambda: f"sb_{os.getpid()}_{uuid.uuid4().hex[:8]}")
 
@@ -63,8 +64,28 @@ class Site:
         return (self.folder / f"runner{number}.log").read_text()
 
     def query(self, code: str) -> Any:
-        """Evaluate an expression over the tables in a process of its own."""
-        return self.script(f"print(json.dumps({code}, default=str))")
+        """Evaluate an expression over the tables in another process."""
+        asked = self._answering()
+        asked.stdin.write(json.dumps(code) + "\n")
+        asked.stdin.flush()
+        answer = json.loads(asked.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def _answering(self) -> subprocess.Popen[str]:
+        environment = self.environment()
+        if self.answering is None or self.answering[1] != environment:
+            self.hang_up()
+            command = [sys.executable, "-m", "tests.acceptance.site.answers"]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            self.answering = subprocess.Popen(command, env=environment, text=True, **pipes), environment
+        return self.answering[0]
+
+    def hang_up(self) -> None:
+        """End the process that answers."""
+        if self.answering is not None:
+            self.answering[0].communicate()
+            self.answering = None
 
     def script(self, code: str) -> Any:
         """Execute a program that prints JSON, in a process of its own."""
@@ -102,7 +123,7 @@ class Site:
     def at_once(self) -> float:
         """Give the seconds within which a process ends at once on this machine as it is now."""
         begun = time.monotonic()
-        self.query("0")
+        self.script("print(0)")
         return 2 + 3 * (time.monotonic() - begun)
 
     def stop(self, runner: subprocess.Popen[str], number: int = signal.SIGTERM, timeout: float = 30) -> int:
@@ -120,6 +141,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         if runner.poll() is None:
             runner.kill()
             runner.wait()
+    site.hang_up()
     _drop(site)
 
 
