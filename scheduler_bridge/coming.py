@@ -1,6 +1,6 @@
 """The fire times to come of one job, with what is out of the ordinary about each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
@@ -49,8 +49,17 @@ def _moments(row: Job, now: datetime, count: int) -> list[datetime]:
         for name, value in values.items():
             setattr(row, name, value)
         # From then on the other schedule counts, and an interval from the last run before.
-        now, row.last_fire_at = max(now, end), max((*found[-1:], *filter(None, [row.last_fire_at])), default=None)
+        row.last_fire_at = max((*found[-1:], *_fired(row, now)), default=None)
+        now, row.next_run_at = max(now, end), None
     return found
+
+
+def _fired(row: Job, now: datetime) -> Iterator[datetime]:
+    """Give the last fire time that a run covers, and the one that is due."""
+    if row.last_fire_at is not None:
+        yield row.last_fire_at
+    if row.next_run_at is not None and row.next_run_at <= now:
+        yield row.next_run_at
 
 
 def _ends(row: Job) -> list[tuple[datetime | None, Mapping[str, object]]]:

@@ -18,7 +18,7 @@ from .history import Away, Firing, Queued
 from .models import Cause
 from .registry import Planned
 from .run import EARLY, Completion
-from .triggers import weight
+from .triggers import resumed, weight
 from .worker import OneWorker, event_of, run_id_text
 
 # The loop looks at the wall clock at least so often, since its waiting follows the monotonic one.
@@ -121,6 +121,8 @@ class Scheduler(BlockingScheduler):
         start = item.due.latest if item.due else item.next_run_at
         if start is not None:
             trigger = item.trigger or DateTrigger(start, UTC)
+            if item.due and item.trigger:
+                trigger = resumed(item.trigger, start, item.next_run_at)
             # The latest one is weighed when it is submitted.
             backlog = item.due.coalesced + 1 - weight(trigger, start) if item.due else 0
             firing = Firing(

@@ -56,6 +56,13 @@ def test_a_job_that_is_disabled_and_timed_otherwise_returns_in_the_order_of_the_
     assert moments(specimen, now, 2) == ["03-10 15:30", "03-10 16:00"]
 
 
+def test_an_interval_that_returns_goes_on_from_what_is_due_where_nothing_ran_since(specimen, now):
+    specimen.next_run_at = now + timedelta(minutes=30)
+    specimen.enabled, specimen.disabled_until = False, now + timedelta(hours=2)
+    specimen.override_interval = timedelta(minutes=50)
+    assert moments(specimen, now + timedelta(minutes=40), 1) == ["03-10 15:10"]
+
+
 def test_an_end_that_has_passed_counts_as_returned(specimen, now):
     specimen.enabled, specimen.disabled_until = False, now - timedelta(minutes=1)
     assert moments(specimen, now, 1) == ["03-10 13:30"]

@@ -168,6 +168,19 @@ def test_all_that_was_due_before_changes_is_counted(code, pay, now):
     assert planned.due == Overdue(latest=now + timedelta(hours=2, minutes=30), coalesced=6)
 
 
+def test_an_interval_that_is_changed_while_something_is_due_hangs_on_that(code, pay, now):
+    code(pay)
+    registry.sync(now)
+    due, changed = now + timedelta(minutes=30), now + timedelta(minutes=45)
+    Job.objects.update(override_interval=timedelta(minutes=7))
+    (planned,) = registry.load(changed)
+    assert (planned.due, planned.next_run_at) == (Overdue(latest=due, coalesced=0), due + timedelta(minutes=21))
+    # It is so before that is run, and after it.
+    Job.objects.update(last_fire_at=due, next_run_at=planned.next_run_at)
+    (planned,) = registry.load(changed)
+    assert (planned.due, planned.next_run_at) == (None, due + timedelta(minutes=21))
+
+
 def test_what_a_trigger_object_owed_is_counted_while_the_settings_hold_it(code, pay, now, settings):
     settings.SCHEDULER_BRIDGE = {"OVERRIDES": {"shop.pay": CronTrigger(minute="*/20")}}
     code(pay)

@@ -60,8 +60,14 @@ def trigger_of(plan: JobPlan, row: Job, now: datetime) -> BaseTrigger | None:
     The grid of an interval hangs on the last fire time; where a clock that was set back has put that into the
     future, it begins anew.
     """
-    anchor = min(row.last_fire_at or row.created_at, now)
-    return to_trigger(plan.schedule.value, plan.zone, anchor=anchor)
+    return to_trigger(plan.schedule.value, plan.zone, anchor=min(_last_fire(row), now))
+
+
+def _last_fire(row: Job) -> datetime:
+    """Give the last fire time that a run covers, or is still to cover since its schedule was changed meanwhile."""
+    is_due_from_before = row.next_run_at is not None and row.next_run_at <= row.owed_since
+    found: datetime = row.next_run_at if is_due_from_before else row.last_fire_at or row.created_at
+    return found
 
 
 def settle(row: Job, plan: JobPlan, now: datetime) -> bool:
@@ -98,7 +104,7 @@ def _owed(row: Job, plan: JobPlan, first: datetime, now: datetime) -> tuple[date
     A trigger object that neither code nor settings hold any more cannot be asked: it owes the one that is known.
     """
     owed = max(1, row.owed_before) if first <= row.owed_since else 0
-    trigger = to_trigger(_former(row, plan), plan.zone, anchor=min(row.last_fire_at or row.created_at, now))
+    trigger = to_trigger(_former(row, plan), plan.zone, anchor=min(_last_fire(row), now))
     found = overdue(trigger, row.owed_since, now) if trigger else None
     if found is None:
         return first, max(1, owed)

@@ -7,5 +7,17 @@ the shifted instant (02:30 becomes 03:30), a repeated time at its first occurren
 from .conversion import fingerprint, to_trigger
 from .course import Course, Courses
 from .fire_times import Overdue, next_fire, overdue, upcoming, weight
+from .resumed import resumed
 
-__all__ = ["Course", "Courses", "Overdue", "fingerprint", "next_fire", "overdue", "to_trigger", "upcoming", "weight"]
+__all__ = [
+    "Course",
+    "Courses",
+    "Overdue",
+    "fingerprint",
+    "next_fire",
+    "overdue",
+    "resumed",
+    "to_trigger",
+    "upcoming",
+    "weight",
+]

@@ -9,6 +9,7 @@ from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from .exact import TICK, ExactCron, ExactTimes, after_instant
+from .resumed import Resumed
 
 # How many fire times are counted one by one; downtime beyond that is counted as this many.
 COUNT_LIMIT: Final = 10_000
@@ -68,6 +69,8 @@ def _count(trigger: BaseTrigger, first: datetime, now: datetime) -> Overdue:
 
 def weight(trigger: BaseTrigger, fire_time: datetime) -> int:
     """Say how many listed times fall on this fire time; one for a trigger that lists none."""
+    if isinstance(trigger, Resumed):
+        trigger = trigger.trigger
     if isinstance(trigger, ExactTimes | ExactCron | ExactOr):
         return trigger.weight(fire_time)
     return 1

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import floor
 
+from .account import account
 from .evidence import Change, Evidence, Row
 from .executions import executions, overlaps
 
@@ -38,9 +39,10 @@ class Grid:
 
 
 def audit(evidence: Evidence) -> tuple[str, ...]:
-    """Give a line for each promise that was broken; none is what is hoped for."""
+    """Give each promise that was broken, with what is known of the jobs it names; none is what is hoped for."""
     checks = (coverage, open_rows, doubles, executions, overlaps, mails, ledger, chains, asked_for, left_over)
-    return tuple(f"{check.__name__}: {line}" for check in checks for line in check(evidence))
+    found = (f"{check.__name__}: {line}" for check in checks for line in check(evidence))
+    return tuple("\n".join([line, *account(evidence, line)]) for line in found)
 
 
 def coverage(evidence: Evidence) -> Iterator[str]:
