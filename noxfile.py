@@ -39,8 +39,8 @@ ENGINES = (
     "tests/acceptance/test_engine_faults.py",
     "tests/acceptance/test_distributed_example.py",
 )
-# Tests of real processes wait more than they work; those of one file stay together.
-SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+# Tests of real processes wait more than they work; those of one file stay together, and the longest files come first.
+SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 NEEDED_BY_TESTS = ("tests", "examples", "pyproject.toml", "README.md", "LICENSE")
 _built: list[Path] = []
 
@@ -217,7 +217,7 @@ def run_on_a_server(session: nox.Session, engine: str) -> None:
 
 def run_odd(session: nox.Session, engine: str = "sqlite") -> None:
     session.env["ODD_SITE"] = "1"
-    quick = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/test_triggers.py")
+    quick = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/test_triggers.py", "-n", "2")
     run_tests(session, *quick, engine=engine)
 
 
