@@ -39,7 +39,7 @@ def clock_change(moment: datetime, zone: tzinfo) -> timedelta:
 
 def _moments(row: Job, now: datetime, count: int) -> list[datetime]:
     found: list[datetime] = []
-    row = copy(row)
+    row = copy(registry.as_saved(row, registry.plan_of(row), now))
     for end, values in _ends(row):
         if end is None or end > now:
             fires = forecast.next_fires(registry.plan_of(row), row, now, count - len(found))

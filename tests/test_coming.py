@@ -56,6 +56,12 @@ def test_a_job_that_is_disabled_and_timed_otherwise_returns_in_the_order_of_the_
     assert moments(specimen, now, 2) == ["03-10 15:30", "03-10 16:00"]
 
 
+def test_an_interval_that_is_typed_while_something_is_due_goes_on_from_that(specimen, now):
+    specimen.next_run_at = now + timedelta(minutes=30)
+    specimen.override_interval = timedelta(minutes=50)
+    assert moments(specimen, now + timedelta(minutes=40), 2) == ["03-10 14:20", "03-10 15:10"]
+
+
 def test_an_interval_that_returns_goes_on_from_what_is_due_where_nothing_ran_since(specimen, now):
     specimen.next_run_at = now + timedelta(minutes=30)
     specimen.enabled, specimen.disabled_until = False, now + timedelta(hours=2)

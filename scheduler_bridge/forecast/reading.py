@@ -61,9 +61,7 @@ class _Reading:
 
     def _load(self, row: Job) -> Load:
         plan = registry.plan_of(row)
-        if row.schedule_key != plan.schedule_key:
-            row = copy(row)
-            registry.time_anew(row, plan, self.now)
+        row = registry.as_saved(row, plan, self.now)
         trigger = self._trigger(plan, row)
         usual = self.usual[row.pk]
         takes = UNKNOWN if usual.median is None else usual.median

@@ -1,6 +1,6 @@
 """Makes the Job rows match the definitions, and reads them back as what the runner schedules."""
 
-from .effective import ROUTING, definition_of, plan_of, queue_of, settle, time_anew, trigger_of
+from .effective import ROUTING, as_saved, definition_of, plan_of, queue_of, settle, trigger_of
 from .matching import sync
 from .timetable import Planned, Reader, Reading, due, load, peek
 
@@ -9,6 +9,7 @@ __all__ = [
     "Planned",
     "Reader",
     "Reading",
+    "as_saved",
     "definition_of",
     "due",
     "load",
@@ -17,6 +18,5 @@ __all__ = [
     "queue_of",
     "settle",
     "sync",
-    "time_anew",
     "trigger_of",
 ]

@@ -1,5 +1,6 @@
 """What holds for one row: its definition, its plan, its trigger; and timing it anew when that changed."""
 
+from copy import copy
 from datetime import datetime
 from typing import Final
 
@@ -86,6 +87,14 @@ def settle(row: Job, plan: JobPlan, now: datetime) -> bool:
             return True
         row.refresh_from_db(using=using)
     return False
+
+
+def as_saved(row: Job, plan: JobPlan, now: datetime) -> Job:
+    """Give the row as it would be timed if it were saved now; another one where its schedule is not in force yet."""
+    if row.schedule_key != plan.schedule_key:
+        row = copy(row)
+        time_anew(row, plan, now)
+    return row
 
 
 def time_anew(row: Job, plan: JobPlan, now: datetime) -> None:
