@@ -7,10 +7,10 @@ from typing import Final, Literal
 
 from django.db import transaction
 
-from . import changes, conf, expiry, history, registry
+from . import changes, conf, history, holds, registry
 from .exceptions import CannotCancel, JobDisabled, NothingToSkip, UnknownJob, UnknownRun
 from .history import PRIORITY, Firing
-from .models import Cause, Job, Run, Runner, Status
+from .models import Cause, Job, Run, Status
 from .triggers import next_fire
 
 __all__ = [
@@ -102,10 +102,7 @@ def hold(reason: str = "", *, by: str = "", until: datetime | None = None) -> No
     now = _now()
     if until is not None and (until.tzinfo is None or until <= now):
         raise ValueError(f"expected an aware moment to come as the end of a hold, got: {until!r}")
-    rows = Runner.objects.using(conf.load().database)
-    rows.get_or_create(pk=Runner.ROW)
-    said = {"held_reason": history.one_line(reason), "held_by": by[:150], "held_at": now, "held_until": until}
-    rows.filter(pk=Runner.ROW).update(held=True, **said)
+    holds.begin(history.one_line(reason), by[:150], until, now)
     changes.announce()
 
 
@@ -125,7 +122,7 @@ def resume(pending: Literal["run", "skip"] = "run", *, skip: Collection[str] = (
         for item in _pending(now) if pending == "skip" or skip else ():
             if pending == "skip" or item.name in skip:
                 _skip(item, now)
-        Runner.objects.using(using).filter(pk=Runner.ROW).update(**expiry.NO_HOLD)
+        holds.end(now)
     changes.announce()
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Min, Q, QuerySet
 
-from . import conf, registry
+from . import conf, holds, registry
 from .models import Job, Runner
 
 SWITCH: Final[dict[str, Any]] = {"enabled": True, "disabled_reason": "", "disabled_until": None}
@@ -16,7 +16,6 @@ OVERRIDE: Final[dict[str, Any]] = {
     "override_reason": "",
     "override_until": None,
 }
-NO_HOLD: Final = {"held": False, "held_reason": "", "held_by": "", "held_at": None, "held_until": None}
 
 
 def next_end() -> datetime | None:
@@ -30,7 +29,7 @@ def expire(now: datetime) -> list[str]:
     """Let return what has ended; give one line for each."""
     ended = _jobs().filter(Q(disabled_until__lte=now) | Q(override_until__lte=now))
     lines = [line for pk in ended.values_list("pk", flat=True) for line in _return(pk, now)]
-    if _runner().filter(held=True, held_until__lte=now).update(**NO_HOLD):
+    if holds.expire(now):
         lines.append("the hold has ended, as was said when it began")
     return lines
 

@@ -1,4 +1,4 @@
-"""What a run waited for between its fire time and its start: the runs before it, or a runner."""
+"""What a run waited for between its fire time and its start: the runs before it, the end of a hold, or a runner."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from typing import Final
 
 from django.db.models import Q, QuerySet
 
-from . import conf
-from .models import Run, Runner, Status
+from . import conf, holds
+from .models import Hold, Run, Runner, Status
 
 LOOKED_AT: Final = 5_000  # runs that were due before the start; those that kept it waiting are among the last of them
 NOTHING: Final = timedelta(0)
 ON_TIME: Final = timedelta(seconds=1)  # a wait that is shorter is not worth an explanation
+Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,15 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnHold:
+    """How long a run waited while the runner was on hold."""
+
+    took: timedelta
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """How long a run waited, and for what."""
 
@@ -46,6 +56,7 @@ class Wait:
     unknown: timedelta
     for_hand_over: timedelta = NOTHING  # until it was handed over to the engine
     for_worker: timedelta = NOTHING  # from then until a worker took it up
+    on_hold: tuple[OnHold, ...] = ()  # in their order; what the worker did meanwhile is not in it
 
 
 def explain(run: Run, now: datetime) -> Wait | None:
@@ -53,38 +64,83 @@ def explain(run: Run, now: datetime) -> Wait | None:
     end = run.started_at or (now if run.status == Status.QUEUED else None)
     if end is None or end - run.scheduled_for < ON_TIME:
         return None
+    held = holds.between(run.scheduled_for, end)
     if run.queue:
-        return handed(run.scheduled_for, run.handed_at, end)
-    return account(run.scheduled_for, end, _busy(run, end), _runner_since(run))
+        return handed(run.scheduled_for, run.handed_at, end, held)
+    return account(run.scheduled_for, end, _busy(run, end), _runner_since(run), held)
 
 
-def handed(begin: datetime, handed_at: datetime | None, end: datetime) -> Wait:
+def handed(begin: datetime, handed_at: datetime | None, end: datetime, held: Sequence[Hold] = ()) -> Wait:
     """Share out the time of a run with a queue: it waits for no other job, but for a worker of the engine."""
-    late = end - begin
-    before = late if handed_at is None else min(late, max(NOTHING, handed_at - begin))
+    moment = end if handed_at is None else min(end, max(begin, handed_at))
+    on_hold, free = _on_hold([(begin, end)], held, end)
     return Wait(
-        late=late, behind=(), without_runner=NOTHING, unknown=NOTHING, for_hand_over=before, for_worker=late - before
+        late=end - begin,
+        behind=(),
+        without_runner=NOTHING,
+        unknown=NOTHING,
+        for_hand_over=_length(_inside(free, begin, moment)),
+        for_worker=_length(_inside(free, moment, end)),
+        on_hold=on_hold,
     )
 
 
-def account(begin: datetime, end: datetime, busy: Sequence[Busy], runner_since: datetime | None) -> Wait:
+def account(
+    begin: datetime,
+    end: datetime,
+    busy: Sequence[Busy],
+    runner_since: datetime | None,
+    held: Sequence[Hold] = (),
+) -> Wait:
     """Share out the time between two moments among what filled it.
 
     Args:
         busy: what the worker did, in order and one at a time.
         runner_since: when the runner became one, where that is known.
+        held: when the runner was on hold.
     """
-    parts = [part for part in (_part(one, begin, end) for one in busy) if part[1] > timedelta(0)]
-    free = end - begin - sum((took for _one, took in parts), timedelta(0))
+    parts = [part for part in (_part(one, begin, end) for one in busy) if part[1] > NOTHING]
+    free = [(begin, end)]
+    for one in busy:
+        free = _outside(free, one.begin, one.end)
+    on_hold, free = _on_hold(free, held, end)
     ready = min(end, max(begin, runner_since or begin))
-    before = sum((_part(one, begin, ready)[1] for one, _took in parts), timedelta(0))
-    without_runner = max(timedelta(0), ready - begin - before)
     return Wait(
         late=end - begin,
         behind=_by_job(parts),
-        without_runner=without_runner,
-        unknown=max(timedelta(0), free - without_runner),
+        without_runner=_length(_inside(free, begin, ready)),
+        unknown=_length(_inside(free, ready, end)),
+        on_hold=on_hold,
     )
+
+
+def _on_hold(free: list[Span], held: Sequence[Hold], end: datetime) -> tuple[tuple[OnHold, ...], list[Span]]:
+    """Give what of this time the runner was on hold, and what is left of it."""
+    found = []
+    for hold in held:
+        until = hold.ended_at or end
+        if took := _length(_inside(free, hold.begun_at, until)):
+            found.append(OnHold(took=took, by=hold.by, reason=hold.reason))
+        free = _outside(free, hold.begun_at, until)
+    return tuple(found), free
+
+
+def _inside(spans: Iterable[Span], begin: datetime, end: datetime) -> list[Span]:
+    """Give what of some spans lies between two moments."""
+    cut = ((max(first, begin), min(last, end)) for first, last in spans)
+    return [(first, last) for first, last in cut if first < last]
+
+
+def _outside(spans: Iterable[Span], begin: datetime, end: datetime) -> list[Span]:
+    """Give what of some spans does not lie between two moments."""
+    if begin >= end:
+        return list(spans)
+    cut = (part for first, last in spans for part in ((first, min(last, begin)), (max(first, end), last)))
+    return [(first, last) for first, last in cut if first < last]
+
+
+def _length(spans: Iterable[Span]) -> timedelta:
+    return sum((last - first for first, last in spans), NOTHING)
 
 
 def _part(one: Busy, begin: datetime, end: datetime) -> tuple[Busy, timedelta]:

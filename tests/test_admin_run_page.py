@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from scheduler_bridge import deployment, registry
-from scheduler_bridge.models import Cause, Job, Run, Runner, Status
+from scheduler_bridge.models import Cause, Hold, Job, Run, Runner, Status
 
 LIST = "/admin/scheduler_bridge/run/"
 
@@ -105,6 +105,16 @@ def test_a_run_says_what_it_waited_for(admin_client, add, now):
     assert "12.0 s late, 11.0 s of it behind tests.demo.specimen" in text
     assert f'<a href="{LIST}{before.pk}/change/">{before.pk}</a>' in text
     assert "What it waited for" not in page(admin_client, add(started_at=now))
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "words"),
+    [("alice", "<b>stocktaking", "alice: &lt;b&gt;stocktaking"), ("alice", "", "alice"), ("", "", "a program")],
+)
+def test_the_holds_that_a_run_waited_for_are_named(admin_client, add, now, by, reason, words):
+    Hold.objects.create(begun_at=now, ended_at=now + timedelta(seconds=1), by="bob", reason="bank")
+    Hold.objects.create(begun_at=now + timedelta(seconds=1), ended_at=now + timedelta(seconds=12), by=by, reason=reason)
+    assert f"12.0 s late, 12.0 s of it on hold by {words}<" in page(admin_client, add())
 
 
 @pytest.mark.parametrize(("since", "words"), [(9, "9.0 s of it before the runner had started"), (0, "not recorded")])

@@ -26,6 +26,7 @@ PLAN = (
     "ledger",
     "registry",
     "deployment",
+    "holds",
     "expiry",
     "changes",
     "lease",

@@ -1,12 +1,14 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler_bridge import waiting
-from scheduler_bridge.models import Cause, Job, Run, Runner, Status
-from scheduler_bridge.waiting import Busy, account, explain
+from scheduler_bridge.models import Cause, Hold, Job, Run, Runner, Status
+from scheduler_bridge.waiting import Busy, OnHold, account, explain, handed
 
 
 def seconds(number: float) -> timedelta:
@@ -51,6 +53,40 @@ def test_a_former_runner_that_was_busy_is_not_counted_twice(now):
 @pytest.mark.parametrize("since", [-60, 0])
 def test_a_runner_that_was_there_before_is_no_reason(now, since):
     assert account(now, now + seconds(9), [], now + seconds(since)).without_runner == seconds(0)
+
+
+def hold(now, begin: float, end: float | None, by: str = "alice") -> Hold:
+    return Hold(begun_at=now + seconds(begin), ended_at=None if end is None else now + seconds(end), by=by, reason="x")
+
+
+def test_the_time_on_hold_is_named_but_for_what_the_worker_did_meanwhile(now):
+    held = (hold(now, -10, 20), hold(now, 30, None, "bob"))
+    wait = account(now, now + seconds(60), [busy(now, -5, 4), busy(now, 50, 58)], now + seconds(25), held)
+    assert wait.on_hold == (
+        OnHold(took=seconds(16), by="alice", reason="x"),
+        OnHold(took=seconds(22), by="bob", reason="x"),
+    )
+    assert (wait.without_runner, wait.unknown) == (seconds(5), seconds(5))
+    assert sum(one.took.total_seconds() for one in (*wait.on_hold, *wait.behind)) == 50
+
+
+def test_what_is_handed_over_waits_for_the_end_of_a_hold_too(now):
+    wait = handed(now, now + seconds(5), now + seconds(30), (hold(now, 2, 12),))
+    assert (wait.for_hand_over, wait.for_worker) == (seconds(2), seconds(18))
+    assert wait.on_hold == (OnHold(took=seconds(10), by="alice", reason="x"),)
+
+
+@given(st.lists(st.tuples(st.integers(-9, 40), st.integers(0, 20), st.booleans()), max_size=8), st.integers(-9, 40))
+def test_all_parts_of_a_wait_make_up_the_whole(spans, since):
+    now, at, rows, held = datetime(2026, 3, 10, 12, 0, tzinfo=UTC), -20, [], []
+    for pause, took, is_hold in spans:
+        begin = max(at, pause)
+        at = at if is_hold else begin + took  # the worker does one thing at a time
+        (held.append if is_hold else rows.append)((hold if is_hold else busy)(now, begin, begin + took))
+    wait = account(now, now + seconds(30), rows, now + seconds(since), held)
+    parts = (*(one.took for one in (*wait.behind, *wait.on_hold)), wait.without_runner, wait.unknown)
+    assert sum(parts, seconds(0)) == wait.late == seconds(30)
+    assert min(parts) >= seconds(0)
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_time(now):
@@ -106,6 +142,12 @@ def test_an_abandoned_run_explains_nothing_since_its_end_is_not_known(add, now, 
     assert told(explain(add(45, 1), now)) == []
 
 
+def test_a_run_that_waited_for_the_end_of_a_hold_says_so(add, now):
+    Hold.objects.create(begun_at=now - seconds(60), ended_at=now + seconds(10), by="alice", reason="stocktaking")
+    wait = explain(add(12, 1), now)
+    assert (wait.on_hold, wait.unknown) == ((OnHold(took=seconds(10), by="alice", reason="stocktaking"),), seconds(2))
+
+
 def test_the_runner_that_started_it_is_known_while_it_is_the_runner(add, now, me):
     Runner.objects.update(since=now + seconds(8))
     run = add(10, 1, marker=f"{me.token}/x")
@@ -121,7 +163,7 @@ def test_a_bounded_number_of_rows_is_looked_at(add, now, other, monkeypatch):
     run = add(11, 1)
     with CaptureQueriesContext(connection) as queries:
         wait = explain(run, now)
-    assert len(queries) == 3
+    assert len(queries) == 4
     assert [len(one.run_ids) for one in wait.behind] == [3]
 
 

@@ -27,7 +27,7 @@ def words(wait: Wait) -> str:
     longest = max(wait.behind, key=lambda one: one.took, default=None)
     if longest is not None and longest.took >= NAMED:
         parts.append(_behind(wait, longest.name))
-    parts += _rest(wait)
+    parts += [*_held(wait), *_rest(wait)]
     return ", ".join(parts)
 
 
@@ -40,6 +40,20 @@ def _behind(wait: Wait, name: str) -> str:
         others,
     )
     return (text if others else _("%(span)s of it behind %(job)s")) % {"span": span, "job": name, "count": others}
+
+
+def _held(wait: Wait) -> Iterator[str]:
+    """Name the hold that took longest, with the time of all."""
+    longest = max(wait.on_hold, key=lambda one: one.took, default=None)
+    took = sum((one.took for one in wait.on_hold), timedelta(0))
+    if longest is not None and took >= NAMED:
+        by = longest.by or _("a program")
+        text = (
+            _("%(span)s of it on hold by %(by)s: %(reason)s")
+            if longest.reason
+            else _("%(span)s of it on hold by %(by)s")
+        )
+        yield text % {"span": presentation.span(took), "by": by, "reason": longest.reason}
 
 
 def _rest(wait: Wait) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from .fields import InstantField, MomentField, NarrowIndex, utc_now
 from .job import Job
 from .run import FAILURES, OPEN_STATUSES, Cause, Report, Run, Status
-from .runner import Deployment, Runner, Standby
+from .runner import Deployment, Hold, Runner, Standby
 
 __all__ = [
     "FAILURES",
     "OPEN_STATUSES",
     "Cause",
     "Deployment",
+    "Hold",
     "InstantField",
     "Job",
     "MomentField",

@@ -1,4 +1,4 @@
-"""Runner, those who stand by, and the deployments: what is known about the processes."""
+"""Runner, its holds, those who stand by, and the deployments: what is known about the processes."""
 
 from typing import ClassVar
 
@@ -39,6 +39,23 @@ class Runner(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}" if self.token else "-"
+
+
+class Hold(models.Model):
+    """A time in which the runner started nothing; the one that goes on is in the runner's row too."""
+
+    begun_at = InstantField(_("held since"))
+    ended_at = InstantField(_("held until"), null=True)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    by = models.CharField(_("held by"), max_length=150, blank=True)
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.by or '-'} {self.begun_at}"
 
 
 class Standby(models.Model):
