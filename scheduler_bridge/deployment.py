@@ -12,9 +12,9 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from . import conf, registry
 from .discovery import discover
-from .models import Deployment, Job, Run, Runner, Standby
+from .models import Deployment, Hold, Job, Run, Runner, Standby
 
-MODELS = (Job, Run, Runner, Standby, Deployment, DjangoJob, DjangoJobExecution)
+MODELS = (Job, Run, Runner, Hold, Standby, Deployment, DjangoJob, DjangoJobExecution)
 TABLES = frozenset(model._meta.db_table for model in MODELS)
 
 
