@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Min, Q, QuerySet
 
 from . import conf, holds, registry
-from .models import Job, Runner
+from .models import Job
 
 SWITCH: Final[dict[str, Any]] = {"enabled": True, "disabled_reason": "", "disabled_until": None}
 OVERRIDE: Final[dict[str, Any]] = {
@@ -21,8 +21,7 @@ OVERRIDE: Final[dict[str, Any]] = {
 def next_end() -> datetime | None:
     """Give the moment at which the first of them returns; None when none has an end."""
     ends = _jobs().aggregate(switch=Min("disabled_until"), override=Min("override_until"))
-    held = _runner().filter(held=True).values_list("held_until", flat=True).first()
-    return min((end for end in (*ends.values(), held) if end is not None), default=None)
+    return min((end for end in (*ends.values(), holds.until()) if end is not None), default=None)
 
 
 def expire(now: datetime) -> list[str]:
@@ -65,7 +64,3 @@ def _change(row: Job, values: dict[str, Any]) -> None:
 
 def _jobs() -> QuerySet[Job]:
     return Job.objects.using(conf.load().database).filter(removed_at=None)
-
-
-def _runner() -> QuerySet[Runner]:
-    return Runner.objects.using(conf.load().database).filter(pk=Runner.ROW)

@@ -38,11 +38,16 @@ def expire(now: datetime) -> bool:
     """End the hold if its time is over; True when it was."""
     with transaction.atomic(using=conf.load().database):
         ended = _runner().filter(held=True, held_until__lte=now)
-        until = ended.values_list("held_until", flat=True).first()
-        if not ended.update(**NONE):
+        over = ended.values_list("held_until", flat=True).first()
+        if over is None or not ended.update(**NONE):
             return False
-        _open().update(ended_at=until)
+        _open().update(ended_at=over)
     return True
+
+
+def until() -> datetime | None:
+    """Give the moment at which the hold ends by itself; None when there is none, or it does not."""
+    return _runner().filter(held=True).values_list("held_until", flat=True).first()
 
 
 def between(begin: datetime, end: datetime) -> tuple[Hold, ...]:

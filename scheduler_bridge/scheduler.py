@@ -121,8 +121,8 @@ class Scheduler(BlockingScheduler):
         start = item.due.latest if item.due else item.next_run_at
         if start is not None:
             trigger = item.trigger or DateTrigger(start, UTC)
-            if item.due and item.trigger:
-                trigger = resumed(item.trigger, start, item.next_run_at)
+            if item.due:
+                trigger = resumed(trigger, start, item.next_run_at)
             # The latest one is weighed when it is submitted.
             backlog = item.due.coalesced + 1 - weight(trigger, start) if item.due else 0
             firing = Firing(

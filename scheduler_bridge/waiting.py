@@ -99,7 +99,8 @@ def account(
         runner_since: when the runner became one, where that is known.
         held: when the runner was on hold.
     """
-    parts = [part for part in (_part(one, begin, end) for one in busy) if part[1] > NOTHING]
+    took = ((one, _length(_inside([(begin, end)], one.begin, one.end))) for one in busy)
+    parts = [part for part in took if part[1] > NOTHING]
     free = [(begin, end)]
     for one in busy:
         free = _outside(free, one.begin, one.end)
@@ -141,11 +142,6 @@ def _outside(spans: Iterable[Span], begin: datetime, end: datetime) -> list[Span
 
 def _length(spans: Iterable[Span]) -> timedelta:
     return sum((last - first for first, last in spans), NOTHING)
-
-
-def _part(one: Busy, begin: datetime, end: datetime) -> tuple[Busy, timedelta]:
-    """Give how much of a run lies between two moments."""
-    return one, max(timedelta(0), min(one.end, end) - max(one.begin, begin))
 
 
 def _by_job(parts: Iterable[tuple[Busy, timedelta]]) -> tuple[Behind, ...]:
