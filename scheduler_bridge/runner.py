@@ -135,7 +135,8 @@ class RunnerProcess:
         planned, queued, self._current.to_end = timetable.planned, timetable.queued, timetable.to_end
         if self._once:
             now = datetime.now(UTC)
-            planned = tuple(replace(item, trigger=None) for item in planned if item.due and not self._applied)
+            due = [item for item in planned if item.due and not self._applied]
+            planned = tuple(replace(item, trigger=None, next_run_at=None) for item in due)  # nothing that comes later
             queued = tuple(item for item in queued if item.scheduled_for <= now)
 
         def wish(scheduler: Scheduler) -> None:

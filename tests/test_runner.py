@@ -98,6 +98,14 @@ def test_once_runs_only_what_is_due_and_each_only_once(once, now):
     assert once.scheduler.get_jobs() == []
 
 
+def test_once_leaves_what_comes_meanwhile_to_the_next_runner(once, now):
+    due = planned("due", Overdue(latest=now, coalesced=0))
+    once._apply(Timetable(planned=(due,), queued=(), held=False, again=False))
+    wishes(once)
+    job = once.scheduler.get_job("due")
+    assert job.trigger.get_next_fire_time(job.next_run_time, due.next_run_at) is None
+
+
 def test_once_ends_when_nothing_is_due(once, now):
     once._turned(once.scheduler, now)
     assert not once._stopping
