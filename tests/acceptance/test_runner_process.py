@@ -194,6 +194,14 @@ def test_once_runs_what_is_due_with_what_follows_and_exits(site):
     assert site.runs("second") == [["succeeded"]]
 
 
+def test_once_ends_though_a_job_takes_longer_than_its_interval(site):
+    site.jobs = ("long_inside",)
+    site.manage("migrate", "-v0")
+    time.sleep(1.5)
+    assert site.start("--once").wait(60) == 0
+    assert site.runs("long_inside") == [["succeeded"]]
+
+
 def test_once_beside_a_runner_runs_nothing_and_says_so(site):
     runner = site.start()
     site.wait(lambda: site.query("Runner.objects.exclude(token='').count()"))
