@@ -159,6 +159,20 @@ def test_a_run_inside_the_runner_says_that_it_cannot_be_cancelled(site, visit, w
     assert window.problems == []
 
 
+def test_a_run_that_waited_for_the_end_of_a_hold_says_who_wanted_it_and_why(site, visit, window, shoot):
+    site.seen.touch()
+    site.script("api.hold('stocktaking', by='pat')")
+    visit(site.run_now("count_inside"))
+    sees(window, "h1", "queued")
+    window.wait_for_timeout(2_000)
+    shoot("run-on-hold")
+    site.script("api.resume()")
+    window.wait_for_selector("h1:has-text('succeeded')", timeout=30_000)
+    sees(window, ".field-wait", "on hold by pat: stocktaking")
+    shoot("run-was-on-hold")
+    assert window.problems == []
+
+
 @pytest.fixture
 def failed(transactional_db) -> Run:
     """A run that failed after it had waited behind others, with all that its page can show."""
