@@ -212,7 +212,7 @@ def run_tests(session: nox.Session, *arguments: str, engine: str = "sqlite") -> 
 
 def run_on_a_server(session: nox.Session, engine: str) -> None:
     known = [f"--ignore={path}" for path in WITHOUT_A_DATABASE]
-    run_tests(session, "-m", "not browser", *known, *session.posargs, engine=engine)
+    run_tests(session, "-m", "not browser", *known, *SIDE_BY_SIDE, *session.posargs, engine=engine)
 
 
 def run_odd(session: nox.Session, engine: str = "sqlite") -> None:
