@@ -7,12 +7,15 @@ the shifted instant (02:30 becomes 03:30), a repeated time at its first occurren
 from .conversion import fingerprint, to_trigger
 from .course import Course, Courses
 from .fire_times import Overdue, next_fire, overdue, upcoming, weight
+from .guard import Asked, asked_since
 from .resumed import resumed
 
 __all__ = [
+    "Asked",
     "Course",
     "Courses",
     "Overdue",
+    "asked_since",
     "fingerprint",
     "next_fire",
     "overdue",

@@ -8,6 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from ..exceptions import TriggerError
 from .exact import TICK, ExactCron, ExactTimes, after_instant
 from .resumed import Resumed
 
@@ -38,7 +39,12 @@ class ExactOr(OrTrigger):
 
 def next_fire(trigger: BaseTrigger, after: datetime) -> datetime | None:
     """Give the first fire time later than this moment, in UTC; None when there is none."""
-    found: datetime | None = trigger.get_next_fire_time(None, after + TICK)
+    try:
+        found: datetime | None = trigger.get_next_fire_time(None, after + TICK)
+    except TriggerError:
+        raise
+    except Exception as error:
+        raise TriggerError(f"expected a fire time of {type(trigger).__name__}, got {type(error).__name__}") from error
     # A date trigger gives its date whatever the time is.
     if found is None or found <= after:
         return None
