@@ -63,14 +63,16 @@ class Strict(BaseTrigger):
         jitter = getattr(self, "jitter", None)
         if found is None or not jitter:
             return found
+        # One drawn towards the past would be asked for its own fire time again and again.
+        if not isinstance(jitter, int | float) or not 0 < jitter < float("inf"):
+            raise TriggerError(f"expected seconds from zero on as jitter of {self.name}, got {shown(jitter)}")
         try:
-            drawn: datetime = max(self._apply_jitter(found, jitter, after), after + TICK)
+            drawn: datetime = self._apply_jitter(found, jitter, after)
         except OverflowError:
             return None
-        except Exception as error:
-            raise TriggerError(f"expected a number of seconds as jitter of {self.name}, got {shown(jitter)}") from error
+        # A random part does not reach beyond the end, as with APScheduler; a calendar interval ends by days.
         end = getattr(self, "end_date", None)
-        return drawn if end is None else min(drawn, max(found, moment_of(end, self.name)))
+        return min(drawn, max(found, end)) if isinstance(end, datetime) else drawn
 
     def following(self, after: datetime) -> datetime | None:
         """Return the first fire time later than this moment, its random part left out."""
