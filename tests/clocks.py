@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 ALL_ZONES = bool(os.environ.get("ALL_ZONES"))
@@ -76,15 +77,16 @@ class Walk:
         zone = ZoneInfo(change.zone)
         count = reach // step
         self.change, self.step = change, step
+        self._once: list[tuple[datetime, datetime]] | None = None
         self.instants = [change.at + step * number for number in range(-count, count)]
         self.walls = [instant.astimezone(zone).replace(tzinfo=None, fold=0) for instant in self.instants]
 
     def near(self, reach: timedelta) -> "Walk":
         """Give the part of it that is so near the change."""
         found = copy(self)
-        left = slice(
-            first_place(self.instants, self.change.at - reach), first_place(self.instants, self.change.at + reach)
-        )
+        found._once = None
+        begin, end = (bisect_left(self.instants, self.change.at + step) for step in (-reach, reach))
+        left = slice(begin, end)
         found.instants, found.walls = self.instants[left], self.walls[left]
         return found
 
@@ -94,25 +96,22 @@ class Walk:
 
     def once(self, named: Named) -> list[datetime]:
         """Give the instants at which each wall time that is named fires, several on one instant as often."""
-        seen, found = set(), []
-        for instant, wall in zip(self.instants, self.walls, strict=True):
-            if named(wall) and wall not in seen:
-                seen.add(wall)
-                found.append(instant)
-        found += [instant for instant, wall in self._left_out() if named(wall)]
-        return sorted(found)
+        return sorted(instant for instant, wall in self._each() if named(wall))
+
+    def _each(self) -> list[tuple[datetime, datetime]]:
+        """Give each wall time once: where it is shown first, or as late as if the clock had not left it out."""
+        if self._once is None:
+            shown: dict[datetime, datetime] = {}
+            for instant, wall in zip(self.instants, self.walls, strict=True):
+                shown.setdefault(wall, instant)
+            self._once = [(instant, wall) for wall, instant in shown.items()] + list(self._left_out())
+        return self._once
 
     def _left_out(self) -> Iterator[tuple[datetime, datetime]]:
-        """Give each wall time that the clock leaves out, as late after the last reading as if it had not jumped."""
-        for place, wall in enumerate(self.walls[:-1]):
-            following, number = self.walls[place + 1], 1
-            while wall + self.step * number < following:
-                yield self.instants[place] + self.step * number, wall + self.step * number
-                number += 1
-
-
-def first_place(moments: list[datetime], moment: datetime) -> int:
-    return bisect_left(moments, moment)
+        for place, (wall, following) in enumerate(pairwise(self.walls)):
+            count = max(0, (following - wall) // self.step - 1)
+            steps = (self.step * number for number in range(1, count + 1))
+            yield from ((self.instants[place] + step, wall + step) for step in steps)
 
 
 def between(moments: list[datetime], begin: datetime, end: datetime) -> list[datetime]:

@@ -22,7 +22,7 @@ from tests.clocks import Change, Walk, all_changes, between, changes, first_afte
 
 US, SECOND, MINUTE, HOUR = timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 LISTED = (time(0, 0), time(0, 30), time(1, 30), time(2, 0), time(2, 30), time(3, 0), time(23, 30))
-SHORT, LONG = 3 * HOUR, 30 * HOUR
+SHORT, LONG = HOUR + 30 * MINUTE, 27 * HOUR
 
 
 class CountsOn(BaseTrigger):
@@ -164,22 +164,28 @@ def collected(trigger: BaseTrigger, begin: datetime, end: datetime) -> list[date
 def moments(change: Change, reach: timedelta) -> list[datetime]:
     """Give moments to ask at: around the change, inside what it leaves out or repeats, and before it."""
     width = abs(change.shift)
-    around = (-reach, -width - US, -width, -width / 2, -SECOND, -US, timedelta(0), US, width / 2, width - US, width)
+    around = (-reach, -width - US, -width / 2, -US, timedelta(0), width / 2, width)
     return [change.at + step for step in around]
 
 
 def steps_of(change: Change) -> timedelta:
-    is_even = not change.at.timestamp() % 600 and not change.shift % (10 * MINUTE)
-    return 10 * MINUTE if is_even else MINUTE
+    """Give the widest step whose readings hit every whole ten minutes of the clock, before and after."""
+    wall = change.at.astimezone(ZoneInfo(change.zone))
+    for step in (10 * MINUTE, 5 * MINUTE, MINUTE):
+        if not timedelta(minutes=wall.minute, seconds=wall.second) % step and not change.shift % step:
+            return step
+    return SECOND
 
 
 @pytest.mark.parametrize("name", zones())
 def test_every_trigger_fires_exactly_when_the_clock_says_so(name):
     zone = ZoneInfo(name)
-    for change in changes(name):
+    for number, change in enumerate(changes(name)):
         walk = Walk(change, steps_of(change), LONG + abs(change.shift) + 26 * HOUR)
         walks = {LONG: walk, SHORT: walk.near(3 * (SHORT + abs(change.shift)))}
         for title, kind in KINDS.items():
+            if kind.instants is not None and number % 4:
+                continue  # it follows no clock
             check(kind, walks[kind.reach], change, zone, (title, change))
 
 
@@ -246,7 +252,8 @@ def test_a_calendar_interval_keeps_its_days_whenever_it_is_asked(name):
         wanted = walk.once(lambda wall, first=first: is_third_day(wall, first))
         trigger = to_trigger(Custom(made), zone)
         for moment in (change.at + hours * HOUR for hours in range(-60, 60, 7)):
-            assert next_fire(trigger, moment) == first_after(wanted, moment), (change, moment)
+            right = first_after(wanted, moment) or walk.instants[-1]
+            assert min(next_fire(trigger, moment), walk.instants[-1]) == right, (change, moment)
 
 
 def is_third_day(wall: datetime, first) -> bool:
