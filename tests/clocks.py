@@ -55,12 +55,9 @@ def _change(name: str, before: datetime, after: datetime) -> Change:
 
 @cache
 def zones() -> tuple[str, ...]:
-    """Give one zone of each distinct set of rules, or all of them."""
-    names = sorted(available_timezones())
-    if ALL_ZONES:
-        return tuple(names)
+    """Give one zone of each distinct set of rules in these years."""
     found: dict[object, str] = {}
-    for name in names:
+    for name in sorted(available_timezones()):
         zone = ZoneInfo(name)
         found.setdefault((tuple((c.at, c.shift) for c in changes(name)), offset(zone, BEGIN)), name)
     return tuple(found.values())

@@ -1,6 +1,6 @@
 """Every kind of trigger over every change of the clocks, 2020 to 2040, in each distinct set of zone rules.
 
-ALL_ZONES=1 tries every name of a zone, from 1990 on.
+ALL_ZONES=1 tries them from 1990 on, where there are three times as many sets of rules.
 """
 
 from dataclasses import dataclass
