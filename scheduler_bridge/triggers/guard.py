@@ -144,16 +144,19 @@ def asking(trigger: BaseTrigger) -> Iterator[None]:
         del _room.asks[thread]
 
 
-def answer(given: Given, previous: datetime | None, now: datetime) -> Any:
+def answer(given: Given, original: Given, previous: datetime | None, now: datetime) -> Any:
     """Return what a trigger that others made answers; beyond the last year of the calendar it has no fire time.
+
+    Args:
+        original: what it was copied from, or itself; by this one that did not answer is known again.
 
     Raises:
         TriggerError: it raised, or has not answered an ask of a moment ago.
     """
-    _refuse(given)
+    _refuse(original)
     asker = _here.asker
     if asker is not None:
-        asker.given, asker.asks = given, asker.asks + 1
+        asker.given, asker.asks = original, asker.asks + 1
     try:
         return given.get_next_fire_time(previous, now)
     except OverflowError:
