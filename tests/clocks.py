@@ -14,7 +14,7 @@ ALL_ZONES = bool(os.environ.get("ALL_ZONES"))
 FIRST_YEAR = 1990 if ALL_ZONES else 2020
 BEGIN, END = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(2041, 1, 1, tzinfo=UTC)
 # No two changes of a clock are closer than four days.
-LOOK = timedelta(days=2)
+LOOK = timedelta(days=3)
 
 Named = Callable[[datetime], bool]
 
@@ -36,12 +36,13 @@ def offset(zone: ZoneInfo, instant: datetime) -> timedelta:
 def changes(name: str) -> tuple[Change, ...]:
     """Give every change of this zone's clock, to the second."""
     zone, found = ZoneInfo(name), []
-    before = BEGIN
+    before, old = BEGIN, offset(zone, BEGIN)
     while before < END:
         after = before + LOOK
-        if offset(zone, before) != offset(zone, after):
+        new = after.astimezone(zone).utcoffset()
+        if old != new:
             found.append(_change(name, before, after))
-        before = after
+        before, old = after, new
     return tuple(found)
 
 
@@ -63,8 +64,19 @@ def zones() -> tuple[str, ...]:
     return tuple(found.values())
 
 
+@cache
+def distinct() -> dict[str, tuple[Change, ...]]:
+    """Give the changes of each zone that no zone before it has, at the same instant between the same wall times."""
+    seen, found = set(), {}
+    for name in zones():
+        keys = {(change.at, change.shift, offset(ZoneInfo(name), change.at)): change for change in changes(name)}
+        found[name] = tuple(change for key, change in keys.items() if key not in seen)
+        seen |= set(keys)
+    return found
+
+
 def all_changes() -> list[Change]:
-    return [change for name in zones() for change in changes(name)]
+    return [change for found in distinct().values() for change in found]
 
 
 class Walk:

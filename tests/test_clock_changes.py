@@ -18,7 +18,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler_bridge.schedules import Custom, DailyTimes, Interval
 from scheduler_bridge.triggers import next_fire, to_trigger, weight
-from tests.clocks import Change, Walk, all_changes, between, changes, first_after, zones
+from tests.clocks import Change, Walk, all_changes, between, distinct, first_after, zones
 
 US, SECOND, MINUTE, HOUR = timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 LISTED = (time(0, 0), time(0, 30), time(1, 30), time(2, 0), time(2, 30), time(3, 0), time(23, 30))
@@ -180,7 +180,7 @@ def steps_of(change: Change) -> timedelta:
 @pytest.mark.parametrize("name", zones())
 def test_every_trigger_fires_exactly_when_the_clock_says_so(name):
     zone = ZoneInfo(name)
-    for number, change in enumerate(changes(name)):
+    for number, change in enumerate(distinct()[name]):
         walk = Walk(change, steps_of(change), LONG + abs(change.shift) + 26 * HOUR)
         walks = {LONG: walk, SHORT: walk.near(3 * (SHORT + abs(change.shift)))}
         for title, kind in KINDS.items():
@@ -213,7 +213,7 @@ def trigger_begins_at(trigger: BaseTrigger, change: Change) -> bool:
 @pytest.mark.parametrize("name", zones())
 def test_seconds_follow_the_same_rule(name):
     zone = ZoneInfo(name)
-    for change in changes(name)[:: 1 if len(changes(name)) < 8 else 7]:
+    for change in distinct()[name][:: 1 if len(distinct()[name]) < 8 else 7]:
         walk = Walk(change, 15 * SECOND, abs(change.shift) + 2 * HOUR)
         begin, end = change.at - HOUR / 2, change.at + abs(change.shift) + HOUR / 2
         for fields, is_real in (({"hour": "0-23", "minute": "0-59/10"}, False), ({"minute": "*/10"}, True)):
@@ -229,7 +229,7 @@ def on_the_quarter(wall: datetime) -> bool:
 @pytest.mark.parametrize("name", zones())
 def test_a_random_part_never_leads_back(name):
     zone = ZoneInfo(name)
-    for change in changes(name)[::5]:
+    for change in distinct()[name][::5]:
         for jitter in (90, 5000):
             for made in (
                 CronTrigger(minute="*/20", jitter=jitter, timezone=zone),
@@ -245,7 +245,7 @@ def test_a_random_part_never_leads_back(name):
 @pytest.mark.parametrize("name", zones())
 def test_a_calendar_interval_keeps_its_days_whenever_it_is_asked(name):
     zone = ZoneInfo(name)
-    for change in changes(name)[::3]:
+    for change in distinct()[name][::3]:
         first = change.at.astimezone(zone).date() - timedelta(days=9)
         made = CalendarIntervalTrigger(days=3, hour=2, minute=30, start_date=first, timezone=zone)
         walk = Walk(change, steps_of(change), timedelta(days=5))
@@ -262,7 +262,7 @@ def is_third_day(wall: datetime, first) -> bool:
 
 @pytest.mark.parametrize("name", zones()[::4])
 def test_a_date_fires_once_wherever_it_lies(name):
-    for change in changes(name)[::5]:
+    for change in distinct()[name][::5]:
         for step in (-HOUR, timedelta(0), HOUR):
             trigger = to_trigger(Custom(DateTrigger(change.at + step)), ZoneInfo(name))
             assert collected(trigger, change.at - 2 * HOUR, change.at + 2 * HOUR) == [change.at + step]
