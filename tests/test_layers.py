@@ -63,6 +63,7 @@ PLAN = (
     "past",
     "queues",
     "waiting",
+    "stuck",
     "difference",
     "forecast",
     "coming",
