@@ -217,7 +217,7 @@ def test_a_job_that_should_have_started_is_named_above_what_waits(person, alive,
     Job.objects.filter(pk=specimen.pk).update(next_run_at=moment - timedelta(minutes=5))
     client = person("view_job")
     assert "tests.demo.specimen: due since" in text(client)
-    ran(specimen, moment, 3600)  # the worker has done something a moment ago
+    ran(specimen, moment, scheduled_for=moment - timedelta(hours=1))  # the worker was busy until now
     Job.objects.filter(pk=specimen.pk).update(last_run=Run.objects.get())
     assert "nothing holds it back" not in text(client)
 
