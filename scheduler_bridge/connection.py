@@ -112,7 +112,9 @@ def _hurry(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
 
 
 def _kind(connection: Any) -> str:
-    return "mariadb" if connection.vendor == "mysql" and connection.mysql_is_mariadb else str(connection.vendor)
+    # Asked for while Django asks the server itself, the answer would not come to an end.
+    is_known = connection.vendor == "mysql" and "mysql_server_data" in vars(connection)
+    return "mariadb" if is_known and connection.mysql_is_mariadb else str(connection.vendor)
 
 
 def _prepare(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
