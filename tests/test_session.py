@@ -9,7 +9,6 @@ from scheduler_bridge.execution import in_process, room, session
 from scheduler_bridge.execution.output import Capture
 from scheduler_bridge.execution.session import Sessions
 from scheduler_bridge.models import Runner
-
 from tests.settings import DRIVER
 
 from .test_room import spoil
