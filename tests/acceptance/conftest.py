@@ -1,6 +1,5 @@
 """A site with a real database, and real runners on it."""
 
-import importlib
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ import pytest
 
 from tests.chaos import servers
 from tests.engines.kinds import ENGINES
-from tests.settings import DRIVER, ENGINE
+from tests.settings import ENGINE
 
 from .engaged import Engaged, engaged
 from .stage import Stage, staged
@@ -225,10 +224,10 @@ def _drop(site: Site) -> None:
 
 def _server(statement: str) -> None:
     if ENGINE == "postgres":
-        connection = importlib.import_module(DRIVER).connect("host=127.0.0.1 user=postgres dbname=postgres")
-        connection.autocommit = True
-        connection.cursor().execute(statement)
-        connection.close()
+        import psycopg
+
+        with psycopg.connect("host=127.0.0.1 user=postgres dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
     elif ENGINE == "mariadb":
         import MySQLdb
 
