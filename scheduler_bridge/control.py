@@ -63,8 +63,8 @@ class Control(threading.Thread):
         self.wake()
 
     def run(self) -> None:
-        connection.be_impatient()
         try:
+            connection.be_impatient(self._using)
             if self._until(self._become_runner):
                 self._until(self._start)
                 self._serve()

@@ -120,6 +120,7 @@ class HandOver(BaseExecutor):
 
     def _work(self) -> None:
         try:
+            connection.be_own(conf.load().database)
             while (step := self._next()) is not None:
                 step()
                 with self._changed:

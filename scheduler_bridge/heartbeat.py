@@ -54,8 +54,8 @@ class Heartbeat:
             self._until = sent + EXPIRES_AFTER
 
     def _work(self) -> None:
-        connection.be_impatient()
         try:
+            connection.be_impatient(conf.load().database)
             while not self._ended.wait(LOOK):
                 self._look()
         finally:

@@ -41,6 +41,7 @@ class Reporter(threading.Thread):
 
     def run(self) -> None:
         try:
+            connection.be_own(conf.load().database)
             self._report()
         except BaseException as error:  # without this thread failures would be silent
             self._failed(error)
