@@ -3,16 +3,21 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from . import conf, deployment, lease, standby
+from . import badge, conf, deployment, identity, lease, standby
+from .badge import Badge
 from .lease import Holder, Identity, Watch
 
 logger = logging.getLogger("scheduler_bridge")
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks at who holds the lease
+UNPROVED: Final = (
+    "process %s of this machine is the runner by the table, but does not prove that it serves this very database, which"
+    " may be a copy of its own: it is waited for as one on another machine would be, and not killed"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class Candidacy:
         self._me, self._told = me, told
         self._since = datetime.now(UTC)
         self._watch, self._said = Watch(), ""
-        self._noted_at = float("-inf")
+        self._noted_at, self._noted_of = float("-inf"), ""
         self._code = deployment.migrated_code()
 
     def win(self) -> bool:
@@ -57,7 +62,8 @@ class Candidacy:
         return self._wait(holder)
 
     def _take(self, holder: Holder | None) -> bool | None:
-        if holder is not None and holder.end():
+        database = show(self._me)
+        if holder is not None and holder.end(database):
             logger.warning("process %s was the runner and gave no sign of life, so it was killed", holder.pid)
         return True if lease.acquire(self._me, holder, datetime.now(UTC)) else None
 
@@ -67,10 +73,29 @@ class Candidacy:
         if text != self._said and not self._told.occupied(text):
             return False
         self._said = text
-        if time.monotonic() - self._noted_at >= standby.NOTE_EVERY:
-            standby.note(self._me, self._since, datetime.now(UTC))
-            self._noted_at = time.monotonic()
+        if holder.token != self._noted_of or time.monotonic() - self._noted_at >= standby.NOTE_EVERY:
+            self._note(holder)
         # A whole pause too many would be late: the heartbeat may have been a second old when it was first seen.
         self._told.pause(min(LOOK_EVERY, self._watch.left(time.monotonic())))
         lease.observe()
         return None
+
+    def _note(self, holder: Holder) -> None:
+        """Note that this process waits, and whether the holder must end itself before it takes over."""
+        ends_it = holder.is_proved(identity.learn(conf.load().database))
+        if holder.is_here and not ends_it and holder.token != self._noted_of:
+            logger.warning(UNPROVED, holder.pid)
+        me = self._me if ends_it or not holder.is_here else replace(self._me, machine="")
+        standby.note(me, self._since, datetime.now(UTC))
+        self._noted_at, self._noted_of = time.monotonic(), holder.token
+
+
+def show(me: Identity) -> str:
+    """Let the process be seen as one that holds or wants the lease of this very database; return what stands for that.
+
+    Raises:
+        OperationalError, InterfaceError: the database does not answer.
+    """
+    database = identity.learn(conf.load().database)
+    badge.show(Badge(me.token, database))
+    return database
