@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from . import badge, conf, deployment, identity, lease, standby
+from . import badge, conf, connection, deployment, identity, lease, standby
 from .badge import Badge
 from .lease import Holder, Identity, Watch
 
@@ -53,6 +53,9 @@ class Candidacy:
                 standby.forget(self._me)
 
     def _look(self) -> bool | None:
+        if identity.is_replaced():
+            connection.drop(conf.load().database)
+            identity.learn(conf.load().database)
         if deployment.migrated_code() != self._code and deployment.is_outdated():
             self._told.outdated()
             return False
@@ -95,7 +98,9 @@ def show(me: Identity) -> str:
 
     Raises:
         OperationalError, InterfaceError: the database does not answer.
+        LeaseLost: the file of the database was replaced.
     """
+    lease.see_file()
     database = identity.learn(conf.load().database)
     badge.show(Badge(me.token, database))
     return database

@@ -87,6 +87,8 @@ def _waiting(run_id: int) -> Firing | None:
 
 
 def _seen(run_id: int) -> Firing | None:
+    if identity.is_replaced():
+        connection.drop(conf.load().database)
     identity.learn(conf.load().database)
     return history.waiting(run_id)
 

@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
@@ -29,7 +30,18 @@ MYSQL: Final = (
     "SHOW VARIABLES WHERE Variable_name IN"
     " ('hostname', 'port', 'datadir', 'socket', 'server_id', 'server_uid', 'server_uuid')"
 )
-_learnt = {"last": ""}
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What was worked out last."""
+
+    database: str = ""
+    path: str = ""  # of a file of SQLite
+    file: tuple[int, int] = (0, 0)  # its device and number
+
+
+_learnt = Learnt()
 
 
 def learn(using: str) -> str:
@@ -47,13 +59,24 @@ def learn(using: str) -> str:
         logger.debug("the database does not tell which one it is: %s", error)
         parts = ()
     text = "\0".join(map(str, (connection.vendor, *parts)))
-    _learnt["last"] = sha256(text.encode()).hexdigest()[:LENGTH] if parts else ""
-    return _learnt["last"]
+    _learnt.database = sha256(text.encode()).hexdigest()[:LENGTH] if parts else ""
+    return _learnt.database
 
 
 def known() -> str:
     """Return what stands for the database that this process serves, as it was worked out last; empty before."""
-    return _learnt["last"]
+    return _learnt.database
+
+
+def is_replaced() -> bool:
+    """Return whether another file lies where this process has opened its database of SQLite.
+
+    It would go on in a file that nobody else sees any more.
+    """
+    try:
+        return bool(_learnt.path) and _file(_learnt.path) != _learnt.file
+    except OSError:  # there is none at the moment
+        return False
 
 
 def _parts(connection: BaseDatabaseWrapper) -> Iterable[object]:
@@ -72,9 +95,14 @@ def _sqlite(connection: BaseDatabaseWrapper) -> tuple[object, ...]:
     if not path:
         return ("memory", os.getpid())
     try:
-        found = os.stat(path)
-    except FileNotFoundError:  # it was deleted and is open still
+        _learnt.path, _learnt.file = path, _file(path)
+    except OSError:  # it was deleted and is open still
         return ()
+    return _learnt.file
+
+
+def _file(path: str) -> tuple[int, int]:
+    found = os.stat(path)
     return found.st_dev, found.st_ino
 
 

@@ -16,7 +16,7 @@ import psutil
 from django.db import connections, transaction
 from django.db.models import F, QuerySet
 
-from . import badge, conf, sql
+from . import badge, conf, identity, sql
 from .badge import Badge
 from .exceptions import LeaseLost
 from .models import Runner
@@ -253,6 +253,16 @@ def confirmation(using: str) -> str:
 def confirmed(me: Identity) -> list[object]:
     """Give the values of `confirmation`."""
     return [Runner.ROW, me.token]
+
+
+def see_file() -> None:
+    """Make sure that a lease in a file of SQLite is the one that others see.
+
+    Raises:
+        LeaseLost: another file lies in the place of the one that this process has open.
+    """
+    if identity.is_replaced():
+        raise LeaseLost("the file of the database was replaced, and this process has the former one open")
 
 
 def release(me: Identity) -> None:

@@ -16,7 +16,7 @@ from scheduler_bridge import identity
 
 @pytest.fixture(autouse=True)
 def unlearnt(monkeypatch):
-    monkeypatch.setattr(identity, "_learnt", {"last": ""})
+    monkeypatch.setattr(identity, "_learnt", identity.Learnt())
 
 
 def test_one_database_is_the_same_at_each_look(db):
@@ -61,6 +61,16 @@ def test_a_copy_of_a_file_is_another_database_and_another_name_of_it_is_none(fil
     assert file("link") == original
     (tmp_path / "original").rename(tmp_path / "moved")
     assert file("moved") == original
+
+
+def test_a_file_that_was_replaced_is_noticed_and_one_that_is_away_is_waited_for(file, tmp_path):
+    assert not identity.is_replaced()
+    file("original")
+    assert not identity.is_replaced()
+    (tmp_path / "original").rename(tmp_path / "before")
+    assert not identity.is_replaced()
+    shutil.copy(tmp_path / "before", tmp_path / "original")
+    assert identity.is_replaced()
 
 
 @dataclass

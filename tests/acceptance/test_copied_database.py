@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from scheduler_bridge.lease import EXPIRES_AFTER
+from scheduler_bridge.lease import BEAT_IDLE, EXPIRES_AFTER
 from tests.settings import ENGINE
 
 from .conftest import Site, standing
@@ -122,6 +122,17 @@ def abandoned(site: Site) -> str:
     return site.wait(
         lambda: site.query("Run.objects.filter(status='abandoned').values_list('warning', flat=True).first()")
     )
+
+
+def test_a_runner_whose_file_was_replaced_by_a_copy_ends(site, staging):
+    if ENGINE != "sqlite":
+        pytest.skip("it is a matter of files")
+    runner = start(site)
+    copy(site, staging)
+    site.hang_up()
+    os.replace(staging.environment()["SITE_DATABASE"], site.environment()["SITE_DATABASE"])
+    assert runner.wait(BEAT_IDLE + 5) == 70
+    assert "the file of the database was replaced" in site.log()
 
 
 def below(pid: int) -> list[psutil.Process]:
