@@ -19,6 +19,11 @@ UNPROVED: Final = (
     " may be a copy of its own: it is waited for as one on another machine would be, and not killed"
 )
 
+SPARED: Final = (
+    "process %s was the runner by the table and gave no sign of life here; it is not killed, as it does not prove"
+    " that it serves this very database"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bystander:
@@ -68,6 +73,8 @@ class Candidacy:
         database = show(self._me)
         if holder is not None and holder.end(database):
             logger.warning("process %s was the runner and gave no sign of life, so it was killed", holder.pid)
+        elif holder is not None and holder.is_here and not holder.is_gone():
+            logger.warning(SPARED, holder.pid)
         return True if lease.acquire(self._me, holder, datetime.now(UTC)) else None
 
     def _wait(self, holder: Holder) -> bool | None:

@@ -91,13 +91,15 @@ def test_a_silent_holder_that_may_serve_a_copy_is_waited_for_as_long_and_must_en
     assert (
         caplog.text.count(f"process {process.pid} of this machine is the runner by the table, but does not prove") == 1
     )
+    assert f"process {process.pid} was the runner by the table and gave no sign of life here; it is" in caplog.text
     assert "was killed" not in caplog.text
 
 
-def test_a_holder_that_is_gone_is_not_waited_for_whatever_it_served(waiting, holding):
+def test_a_holder_that_is_gone_is_not_waited_for_whatever_it_served(waiting, holding, caplog):
     holding("a-copy").kill()
     assert waiting.candidacy.win()
     assert waiting.waited <= candidacy.LOOK_EVERY
+    assert "kill" not in caplog.text
 
 
 def test_of_each_holder_that_comes_meanwhile_it_is_found_out_anew(waiting, holding, now, monkeypatch):

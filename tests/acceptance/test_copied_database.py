@@ -66,6 +66,7 @@ def test_a_runner_on_a_copy_waits_and_leaves_the_runner_of_the_original_alone(si
     assert (runner.poll(), other.poll()) == (None, None)
     said = f"process {runner.pid} of this machine is the runner by the table, but does not prove"
     assert staging.log().count(said) == 1
+    assert f"process {runner.pid} was the runner by the table and gave no sign of life here" in staging.log()
     assert "was killed" not in staging.log()
     site.script("api.run_now('tests.acceptance.site.second'); print(0)")
     site.wait(lambda: site.runs("second") == [["succeeded"]])
