@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,3 +134,42 @@ def test_a_number_in_use_of_which_nothing_is_seen_is_hidden(monkeypatch, error, 
 
     monkeypatch.setattr(os, "kill", answer)
     assert badge.is_hidden(os.getpid()) == hidden
+
+
+# What a process of another user sees of this one; it has loaded all it needs before it becomes nobody.
+LOOK = """
+import os, sys
+from scheduler_bridge import badge
+from scheduler_bridge.badge import Badge
+pid = int(sys.argv[1])
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+with badge.held(pid, Badge("token", "database")) as process:
+    print(process, badge.is_worn(pid, "token"), badge.is_hidden(pid), os.path.exists(f"/proc/{pid}"))
+"""
+
+
+def can(around: list[str]) -> bool:
+    """Tell whether a program can be started in these surroundings here."""
+    if shutil.which(around[0]) is None:
+        return False
+    return subprocess.run([*around, "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("around", "seen"),
+    [
+        ([], "None True True True\n"),
+        (
+            ["unshare", "-m", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh"],
+            "None False True False\n",
+        ),
+    ],
+    ids=["plain", "hidepid"],
+)
+def test_to_another_user_a_process_proves_nothing_and_is_there(around, seen):
+    if os.geteuid() != 0 or (around and not can(around)):
+        pytest.skip("only root becomes another user, and not everywhere mounts /proc")
+    badge.show(MINE)
+    command = [*around, sys.executable, "-c", LOOK, str(os.getpid())]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == seen
