@@ -42,6 +42,7 @@ class Candidacy:
         self._me, self._told = me, told
         self._since = datetime.now(UTC)
         self._watch, self._said = Watch(), ""
+        self._seen: dict[str, datetime] = {}  # by token: the heartbeat that was seen first
         self._noted_at, self._noted_of = float("-inf"), ""
         self._code = deployment.migrated_code()
 
@@ -80,15 +81,25 @@ class Candidacy:
     def _wait(self, holder: Holder) -> bool | None:
         since = conf.load().local(holder.since)
         text = f"{holder.host} process {holder.pid} is the runner since {since:%Y-%m-%d %H:%M:%S %Z}"
-        if text != self._said and not self._told.occupied(text):
-            return False
-        self._said = text
+        if text != self._said and not self._is_silent(holder):
+            if not self._told.occupied(text):
+                return False
+            self._said = text
         if holder.token != self._noted_of or time.monotonic() - self._noted_at >= standby.NOTE_EVERY:
             self._note(holder)
         # A whole pause too many would be late: the heartbeat may have been a second old when it was first seen.
         self._told.pause(min(LOOK_EVERY, self._watch.left(time.monotonic())))
         lease.observe()
         return None
+
+    def _is_silent(self, holder: Holder) -> bool:
+        """Return whether the holder gives no sign: none lately, nor any since this process began to look.
+
+        Its clock may be far off, so one that is heard of is there. One of a machine that is no more, or of the database
+        that this one is a copy of, would else keep those from running for ever who do not wait.
+        """
+        seen = self._seen.setdefault(holder.token, holder.heartbeat_at)
+        return seen == holder.heartbeat_at and not holder.is_alive(datetime.now(UTC))
 
     def _note(self, holder: Holder) -> None:
         """Note that this process waits, and whether the holder must end itself before it takes over."""

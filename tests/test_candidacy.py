@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import psutil
@@ -28,13 +29,21 @@ class Waiting:
 
     def __init__(self, now: Callable[[float], None]) -> None:
         self.waited, self.machines, self._now = 0.0, [], now
+        self.occupied: list[str] = []
+        self.waits = True
+        self.meanwhile: Callable[[], object] = bool
         self.me = Identity.mine()
         told = Bystander(
-            stopping=lambda: self.waited > 60, pause=self._pause, occupied=lambda text: True, outdated=pytest.fail
+            stopping=lambda: self.waited > 60, pause=self._pause, occupied=self._hear, outdated=pytest.fail
         )
         self.candidacy = Candidacy(self.me, told)
 
+    def _hear(self, text: str) -> bool:
+        self.occupied.append(text)
+        return self.waits
+
     def _pause(self, seconds: float) -> None:
+        self.meanwhile()
         self.waited += seconds
         self._now(self.waited)
         self.machines += Standby.objects.filter(token=self.me.token).values_list("machine", flat=True)
@@ -102,17 +111,15 @@ def test_a_holder_that_is_gone_is_not_waited_for_whatever_it_served(waiting, hol
     assert "kill" not in caplog.text
 
 
-def test_of_each_holder_that_comes_meanwhile_it_is_found_out_anew(waiting, holding, now, monkeypatch):
+def test_of_each_holder_that_comes_meanwhile_it_is_found_out_anew(waiting, holding):
     process = holding("a-copy")
-    real = waiting._pause
 
-    def change(seconds: float) -> None:
+    def change() -> None:
         if not waiting.machines:
             Runner.objects.update(token="")
             holding(identity.learn("default"))
-        real(seconds)
 
-    monkeypatch.setattr(waiting.candidacy, "_told", replace(waiting.candidacy._told, pause=change))
+    waiting.meanwhile = change
     assert waiting.candidacy.win()
     assert waiting.machines[0] == ""
     assert set(waiting.machines[1:]) == {waiting.me.machine}
@@ -126,3 +133,29 @@ def test_one_who_waits_in_a_file_that_was_replaced_looks_at_the_one_that_others_
     monkeypatch.setattr(connection, "drop", dropped.append)
     assert waiting.candidacy.win()
     assert dropped == ["default"]
+
+
+ELSEWHERE = Identity(token="other", host="elsewhere", machine="elsewhere", pid=4711, process_started=0.0)
+
+
+def test_one_who_does_not_wait_goes_where_another_gives_signs(waiting):
+    waiting.waits = False
+    lease.acquire(ELSEWHERE, None, datetime.now(UTC))
+    assert not waiting.candidacy.win()
+    assert len(waiting.occupied) == 1
+
+
+def test_one_who_does_not_wait_is_not_kept_out_for_ever_by_one_that_is_no_more(waiting, now):
+    waiting.waits = False
+    lease.acquire(ELSEWHERE, None, now)
+    assert waiting.candidacy.win()
+    assert waiting.waited == pytest.approx(EXPIRES_AFTER)
+    assert waiting.occupied == []
+
+
+def test_a_holder_whose_clock_is_far_behind_is_there_as_soon_as_it_is_heard(waiting, now):
+    waiting.waits = False
+    lease.acquire(ELSEWHERE, None, now)
+    waiting.meanwhile = lambda: lease.renew(ELSEWHERE, now + timedelta(seconds=1), None)
+    assert not waiting.candidacy.win()
+    assert len(waiting.occupied) == 1
