@@ -105,7 +105,9 @@ def test_a_silent_holder_that_may_serve_a_copy_is_waited_for_as_long_and_must_en
 
 
 def test_a_holder_that_is_gone_is_not_waited_for_whatever_it_served(waiting, holding, caplog):
-    holding("a-copy").kill()
+    process = holding("a-copy")
+    process.kill()
+    process.wait()
     assert waiting.candidacy.win()
     assert waiting.waited <= candidacy.LOOK_EVERY
     assert "kill" not in caplog.text

@@ -219,10 +219,11 @@ def test_a_process_that_is_hidden_is_not_called_gone(frozen, monkeypatch, error,
     def refuse(pid: int, number: int) -> None:
         raise error
 
-    monkeypatch.setattr(psutil, "Process", hide)
-    monkeypatch.setattr(os, "kill", refuse)
-    assert frozen.is_gone() == gone
-    monkeypatch.undo()
+    with monkeypatch.context() as hiding:
+        hiding.setattr(psutil, "Process", hide)
+        hiding.setattr(os, "kill", refuse)
+        found = frozen.is_gone()
+    assert found == gone
 
 
 @pytest.mark.parametrize("machine", ["elsewhere", ""])
