@@ -60,11 +60,14 @@ def start(site: Site) -> subprocess.Popen[str]:
 def test_a_runner_on_a_copy_waits_and_leaves_the_runner_of_the_original_alone(site, staging):
     runner = start(site)
     copy(site, staging)
-    begun = time.monotonic()
-    other = start(staging)
-    assert EXPIRES_AFTER <= time.monotonic() - begun <= EXPIRES_AFTER + 5
-    assert (runner.poll(), other.poll()) == (None, None)
+    other = staging.start()
     said = f"process {runner.pid} of this machine is the runner by the table, but does not prove"
+    staging.wait(lambda: said in staging.log())
+    begun = time.monotonic()
+    staging.wait(lambda: holder(staging) == other.pid)
+    taken = time.monotonic() - begun
+    assert EXPIRES_AFTER - 1 <= taken <= EXPIRES_AFTER + staging.at_once()
+    assert (runner.poll(), other.poll()) == (None, None)
     assert staging.log().count(said) == 1
     assert f"process {runner.pid} was the runner by the table and gave no sign of life here" in staging.log()
     assert "was killed" not in staging.log()
@@ -96,7 +99,8 @@ def test_a_frozen_runner_of_this_very_database_is_killed_as_ever(site):
     runner.send_signal(signal.SIGSTOP)
     begun = time.monotonic()
     site.wait(lambda: holder(site) == standby.pid)
-    assert time.monotonic() - begun <= EXPIRES_AFTER + 3
+    taken = time.monotonic() - begun
+    assert taken <= EXPIRES_AFTER + site.at_once()
     assert runner.wait(5) == -signal.SIGKILL
     assert f"process {runner.pid} was the runner and gave no sign of life, so it was killed" in site.log(1)
 
@@ -111,7 +115,8 @@ def test_what_a_killed_runner_of_this_very_database_left_is_ended_as_ever(site):
     kill([process for process in below(runner.pid) if process not in escaped])
     begun = time.monotonic()
     site.wait(lambda: holder(site) == standby.pid)
-    assert time.monotonic() - begun <= 3
+    taken = time.monotonic() - begun
+    assert taken <= site.at_once()
     warning = abandoned(site)
     assert all(f"{process.pid} sleep" in warning for process in escaped)
     assert "left alone" not in warning
@@ -132,7 +137,7 @@ def test_a_runner_whose_file_was_replaced_by_a_copy_ends(site, staging):
     copy(site, staging)
     site.hang_up()
     os.replace(staging.environment()["SITE_DATABASE"], site.environment()["SITE_DATABASE"])
-    assert runner.wait(BEAT_IDLE + 5) == 70
+    assert runner.wait(BEAT_IDLE + 10) == 70
     assert "the file of the database was replaced" in site.log()
 
 
