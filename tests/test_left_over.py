@@ -11,6 +11,7 @@ from django.db import OperationalError
 
 from scheduler_bridge import connection, identity, lease, left_over
 from scheduler_bridge.exceptions import LeaseLost
+from scheduler_bridge.execution import child_process
 from scheduler_bridge.execution.mark import MARKER
 from scheduler_bridge.models import Report, Run, Runner, Status
 
@@ -111,3 +112,24 @@ def test_a_process_of_another_run_is_neither_ended_nor_named(me, lost, carrying)
     assert process.poll() is None
     lost.refresh_from_db()
     assert lost.warning == ""
+
+
+def test_a_number_that_passed_on_between_the_look_and_the_signal_is_left_alone(carrying, lost, monkeypatch):
+    process = carrying("#this-one")
+    looks = iter([True])
+    real = child_process._mark
+    # From the second look on the number is that of a process without a mark.
+    monkeypatch.setattr(
+        child_process,
+        "_mark",
+        lambda found: real(found) if found.pid != process.pid or next(looks, False) else None,
+    )
+    assert child_process.sweep([f"{lost.marker}#this-one"]) == ()
+    assert process.poll() is None
+
+
+def test_where_the_system_holds_on_to_no_process_what_is_proved_is_ended_all_the_same(me, lost, carrying, monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    process = carrying("#this-one")
+    assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
+    assert process.poll() is not None
