@@ -13,7 +13,7 @@ from typing import Final
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from . import conf, connection, deployment, expiry, history, lease, left_over, registry, systemd
+from . import candidacy, conf, connection, deployment, expiry, history, lease, left_over, registry, systemd
 from .away import Watch
 from .candidacy import Bystander, Candidacy
 from .changes import Listener
@@ -85,6 +85,8 @@ class Control(threading.Thread):
     def _survive(self, step: Callable[[], bool]) -> bool:
         try:
             done = step()
+            if self._complained:
+                candidacy.show(self.me)  # the server that answers may be another one
         except (DatabaseError, InterfaceError) as error:
             connection.drop(self._using)
             self._away.forget()

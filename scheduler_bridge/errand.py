@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 
-from . import changes, conf, connection, history, registry
+from . import changes, conf, connection, history, identity, registry
 from .execution.origin import Origin
 from .execution.spawner import Spawner
 from .gate import Admitted, Held
@@ -80,10 +80,17 @@ def perform(run_id: int) -> Completion | None:
 
 def _waiting(run_id: int) -> Firing | None:
     try:
-        return history.waiting(run_id)
+        return _seen(run_id)
     except (OperationalError, InterfaceError):
         connection.drop(conf.load().database)  # the server may have closed it while this worker was idle
-        return history.waiting(run_id)
+        return _seen(run_id)
+
+
+def _seen(run_id: int) -> Firing | None:
+    if identity.is_replaced():
+        connection.drop(conf.load().database)
+    identity.learn(conf.load().database)
+    return history.waiting(run_id)
 
 
 def _interrupted(run: Run | None, error: BaseException) -> None:

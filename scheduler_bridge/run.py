@@ -10,9 +10,9 @@ from typing import Final, Protocol, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
-from . import chain, conf, connection, discovery, history
+from . import chain, conf, connection, discovery, history, identity
 from .exceptions import SkipRun
-from .execution import child_process, in_process, room
+from .execution import child_process, in_process, mark, room
 from .execution.child_process import ChildSpec, StopRequest
 from .execution.outcome import Outcome
 from .execution.output import Capture
@@ -172,7 +172,7 @@ def _spec(plan: JobPlan, run: Run) -> ChildSpec:
         timeout=plan.timeout.value,
         kill_after=settings.kill_after,
         output_limit=settings.output_limit,
-        marker=run.marker,
+        marker=mark.proved(run.marker, identity.known()),
         skip_checks=plan.definition.skips_checks,
     )
 

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,11 +143,11 @@ class Site:
         return runner.wait(timeout)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path)
+@contextmanager
+def standing(folder: Path) -> Iterator[Site]:
+    """Give a site with a database of its own that holds nothing yet, and leave nothing of it."""
+    site = Site(folder)
     _create(site)
-    site.manage("migrate", "-v0")
     yield site
     for runner in site.runners:
         if runner.poll() is None:
@@ -154,6 +155,13 @@ def site(tmp_path: Path) -> Iterator[Site]:
             runner.wait()
     site.hang_up()
     _drop(site)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with standing(tmp_path) as site:
+        site.manage("migrate", "-v0")
+        yield site
 
 
 @pytest.fixture
