@@ -46,6 +46,7 @@ PLAN = (
     "heartbeat",
     "errand",
     "tasks",
+    "asking",
     "worker",
     "messages",
     "handing",
