@@ -44,6 +44,8 @@ def break_off(row: Job, plan: JobPlan, error: TriggerError, now: datetime) -> No
 def text(error: TriggerError) -> str:
     """Return what is said of a job with this trigger, in one line that every table can hold."""
     said = f"its trigger cannot be used: {error}"
+    if error.stalled:
+        said += "; it is not asked again until its schedule or code is changed, or the job is saved"
     return plain.one_line(said.encode("ascii", "backslashreplace").decode(), TEXT_LIMIT)
 
 

@@ -151,10 +151,10 @@ def _told(row: Job, before: str) -> Iterator[str]:
         yield f"mended job {row.name}: its trigger answers again"
 
 
-def why_broken(row: Job) -> str:
-    """Return why a job whose command can be loaded is broken all the same; empty when it is not.
+def broken_trigger(row: Job) -> str:
+    """Return what is wrong with the trigger of a job, as soon as it was reported: whoever reports it writes that first.
 
-    A trigger that broke counts as soon as it was reported: whoever reports it writes that first.
+    A job that is broken otherwise was reported, too.
     """
     return row.trigger_error if row.broken else ""
 
@@ -165,7 +165,7 @@ def _wanted(definition: JobDefinition, row: Job, enabled: bool, notify: bool) ->
         "app": definition.app,
         "command": definition.command,
         "description": definition.description,
-        "broken": why_broken(row),
+        "broken": broken_trigger(row),
         "removed_at": None,
         "enabled": enabled if row.enabled == row.enabled_default else row.enabled,
         "enabled_default": enabled,
