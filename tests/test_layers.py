@@ -10,6 +10,7 @@ import scheduler_bridge
 PACKAGE = Path(scheduler_bridge.__file__).parent
 PLAN = (
     "exceptions",
+    "said",
     "plain",
     "accepted",
     "conf",

@@ -160,7 +160,7 @@ def test_a_cron_trigger_keeps_its_limits():
 def test_a_cron_trigger_of_every_second_goes_through_both_passes_of_the_clock():
     trigger = to_trigger(Custom(CronTrigger(second="*", timezone=STOCKHOLM)), UTC)
     assert next_fire(trigger, local("2026-07-01T12:00:00")) == local("2026-07-01T12:00:01")
-    assert next_fire(trigger, local("2026-10-25T02:59:59")) == local("2026-10-25T03:00:00")
+    assert next_fire(trigger, local("2026-10-25T02:59:59")) == local("2026-10-25T02:00:00", fold=1)
 
 
 def test_a_date_trigger_fires_once():
