@@ -79,7 +79,10 @@ def source(schedule: Schedule) -> str:
 def _modules(trigger: Any, depth: int) -> Iterator[str]:
     """Yield the modules that the classes of a trigger and of its members come from."""
     yield from (kind.__module__ for kind in type(trigger).__mro__)
-    members = vars(trigger).get("triggers", ()) if hasattr(trigger, "__dict__") else ()
+    try:
+        members = vars(trigger).get("triggers", ())
+    except Exception:  # others made it: it need not have attributes that can be read
+        members = ()
     for member in members if depth and isinstance(members, list | tuple) else ():
         yield from _modules(member, depth - 1)
 
