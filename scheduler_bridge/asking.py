@@ -9,7 +9,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from .exceptions import TriggerError
 from .triggers import next_fire, overdue, weight
-from .triggers.exact import after_instant
+from .triggers.strict import after_instant
 
 T = TypeVar("T")
 
