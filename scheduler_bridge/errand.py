@@ -19,7 +19,6 @@ from .lease import Identity
 from .models import Cause, Job, Run
 from .run import Completion, Workplace
 from .run import perform as perform_firing
-from .triggers import next_fire
 
 logger = logging.getLogger("scheduler_bridge")
 
@@ -116,7 +115,7 @@ def _due_meanwhile(firing: Firing, now: datetime) -> tuple[Firing | None, dateti
     if trigger is None or due is None:
         return None, None
     later = replace(firing, fire_time=due.latest, coalesced=due.coalesced, schedule_key=row.schedule_key)
-    return later, next_fire(trigger, max(now, due.latest))
+    return later, registry.following(trigger, max(now, due.latest))
 
 
 def _spawner() -> Spawner:

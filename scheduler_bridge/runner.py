@@ -11,10 +11,12 @@ from types import FrameType
 from typing import Final
 
 from . import conf, connection, run, systemd
+from .asking import Timed
 from .away import News
 from .books import RunnersBooks
 from .control import Control
 from .current import Current
+from .exceptions import TriggerError
 from .execution import console
 from .execution.origin import Origin
 from .execution.spawner import Spawner
@@ -67,7 +69,7 @@ class RunnerProcess:
         )
         self.worker = OneWorker(self._perform, self._failed)
         self.handing = HandOver(me, Told(local=self._local, look=lambda: self.control.reload(), failed=self._failed))
-        self.scheduler = Scheduler(self.worker, self.handing, self._turned)
+        self.scheduler = Scheduler(self.worker, self.handing, self._turned, self._broke)
         self.control = Control(
             me,
             Orders(
@@ -79,6 +81,8 @@ class RunnerProcess:
                 loop_at=lambda: self._turn,
                 busy=lambda: not self.worker.is_idle,
                 news=self._heard,
+                asking=lambda: self.scheduler.asking.now,
+                mail=self.reporter.look,
                 between=lambda find: self.worker.between(lambda: self.reporter.look() if find() else None),
             ),
             renewal,
@@ -158,6 +162,9 @@ class RunnerProcess:
                 self.control.reload(again=True)
         if self._once and self._applied and self._is_done and not scheduler.is_due(now):
             self._stop(EXIT_STOPPED)
+
+    def _broke(self, job: Timed, error: TriggerError) -> None:
+        self.control.broke(job, error)
 
     def _tell(self, scheduler: Scheduler, away: Away, completion: run.Completion) -> None:
         scheduler.tell_of(away, completion)

@@ -13,6 +13,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from scheduler_bridge import api, badge, connection, control, deployment, identity, lease, receivers, standby, systemd
+from scheduler_bridge.asking import Timed
 from scheduler_bridge.away import News
 from scheduler_bridge.badge import Badge
 from scheduler_bridge.changes import POLL
@@ -39,6 +40,8 @@ class Told:
         self.waits = True
         self.turn: tuple[datetime, float] | None = None
         self.busy = False
+        self.asking: Timed | None = None
+        self.mails: list[bool] = []
         self.renewed: list[bool] = []
         self.fence: Fence | None = None
         self.errands: list[Callable[[], int]] = []
@@ -53,6 +56,8 @@ class Told:
             loop_at=lambda: self.turn,
             busy=lambda: self.busy,
             between=self.errands.append,
+            asking=lambda: self.asking,
+            mail=lambda: self.mails.append(True),
             renew=lambda: self.renewed.append(True),
         )
 

@@ -50,6 +50,7 @@ PLAN = (
     "heartbeat",
     "errand",
     "tasks",
+    "asking",
     "worker",
     "messages",
     "handing",

@@ -50,7 +50,7 @@ def loop():
     made = []
 
     def make() -> Scheduler:
-        scheduler = Scheduler(OneWorker(lambda firing: None, print), handing(), lambda scheduler, now: None)
+        scheduler = Scheduler(OneWorker(lambda firing: None, print), handing(), lambda scheduler, now: None, print)
         scheduler._main_loop = lambda: None
         scheduler.start()
         made.append(scheduler)

@@ -3,6 +3,7 @@
 Each function is one transaction or one statement; none checks first and acts later.
 """
 
+from .breaking import report_broken
 from .cancel import ask_to_end, cancelled, find, take_out, to_end
 from .claim import claim
 from .close import abandon, break_off, close, is_failure, open_runs, show_output
@@ -68,6 +69,7 @@ __all__ = [
     "queued",
     "redirect",
     "release_lost",
+    "report_broken",
     "report_failed",
     "report_sent",
     "reports_due",

@@ -26,8 +26,12 @@ class Job(models.Model):
     )
     removed_at = InstantField(_("removed"), null=True, blank=True, editable=False)
     created_at = InstantField(_("created"), default=utc_now, editable=False)
-    # Why the command cannot be loaded; its job stays and fails loudly.
+    # Why it cannot be run or timed, as it was reported: its job stays and fails loudly.
     broken = models.TextField(_("error"), blank=True, editable=False)
+    # Why its trigger cannot be asked for fire times, under the schedule that this row knows; empty: it can.
+    trigger_error = models.CharField(max_length=500, blank=True, default="", editable=False)
+    # The code of a trigger that gave no answer in time: as long as it is the same, nobody asks it again.
+    set_aside = models.CharField(max_length=64, blank=True, default="", editable=False)
     # What code and settings said at the last look: a person's choice is a value that differs from it.
     enabled_default = models.BooleanField(default=True, editable=False)
     notify_default = models.BooleanField(default=False, editable=False)
@@ -64,6 +68,9 @@ class Job(models.Model):
 
     # Written with statements of their own: a row that was read a moment ago and is saved must not take them back.
     RUNNERS_OWN: ClassVar = {
+        "broken",
+        "trigger_error",
+        "set_aside",
         "next_run_at",
         "last_run",
         "schedule_key",
