@@ -16,7 +16,7 @@ from django.db.models.constants import OnConflict
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from . import sql
+from . import sql, storable
 
 TEXT_LIMIT: Final = 1000  # the size of the column "exception"
 
@@ -92,11 +92,15 @@ def finished(
             "status": DjangoJobExecution.SUCCESS if error is None else DjangoJobExecution.ERROR,
             "duration": Decimal(f"{max(0.0, (now - started).total_seconds()):.2f}"),
             "finished": Decimal(f"{now.timestamp():.2f}"),
-            "exception": None if error is None else error[:TEXT_LIMIT],
+            "exception": None if error is None else _text(error, using),
             "job_id": name,
             "run_time": _stored(fire_time),
         }
     )
+
+
+def _text(error: str, using: str) -> str:
+    return storable.fit(error, using, DjangoJobExecution._meta.db_table, "exception", TEXT_LIMIT)
 
 
 def prune(before: datetime, using: str, batch: int) -> None:

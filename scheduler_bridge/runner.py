@@ -26,6 +26,7 @@ from .lease import Identity
 from .live import LiveOutput
 from .models import Run
 from .orders import Orders, Timetable
+from .plain import told
 from .renewal import Renewal
 from .reporter import Reporter
 from .scheduler import Scheduler
@@ -234,5 +235,4 @@ class RunnerProcess:
 
     def _failed(self, error: BaseException) -> None:
         """End the process at once: what is left of it is no runner. Its external run ends with it."""
-        logger.critical("the runner ends: %s", error, exc_info=error)
-        leave(EXIT_BROKEN)
+        leave(EXIT_BROKEN, lambda: logger.critical("the runner ends: %s", told(error), exc_info=error))

@@ -12,8 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from django.db import connections, models
 
-# What every column takes as it is; none of ours is JSON.
-PLAIN: Final = {int, str, NoneType}
+# What every column takes as it is; none of ours is JSON. A text is for its field to make storable.
+PLAIN: Final = {int, NoneType}
 M = TypeVar("M", bound=models.Model)
 _here = threading.local()
 

@@ -11,6 +11,8 @@ PACKAGE = Path(scheduler_bridge.__file__).parent
 PLAN = (
     "exceptions",
     "plain",
+    "outage",
+    "storable",
     "accepted",
     "conf",
     "engine",
