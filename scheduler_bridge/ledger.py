@@ -4,7 +4,7 @@
 would go with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -30,9 +30,16 @@ def register(next_runs: Mapping[str, datetime | None], using: str) -> None:
     )
 
 
+def missing(names: Collection[str], using: str) -> tuple[str, ...]:
+    """Return those of these jobs that have no row."""
+    found = set(DjangoJob.objects.using(using).filter(id__in=names).values_list("id", flat=True))
+    return tuple(name for name in names if name not in found)
+
+
 def plan_next(name: str, next_run_at: datetime | None, using: str) -> None:
-    """Show when the job is due next."""
-    sql.change(using, planning(using), planned(name, next_run_at, using))
+    """Show when the job is due next; a row that somebody deleted is made anew."""
+    if not sql.change(using, planning(using), planned(name, next_run_at, using)):
+        register({name: next_run_at}, using)
 
 
 @cache
@@ -48,7 +55,11 @@ def planned(name: str, next_run_at: datetime | None, using: str) -> list[Any]:
 
 def start(name: str, fire_time: datetime, using: str) -> None:
     """Record that an execution began; two of one job never share a fire time, so a second one is passed over."""
-    sql.change(using, starting(using, "VALUES (%s, %s, %s)"), started(name, fire_time, using))
+    statement, values = starting(using, "VALUES (%s, %s, %s)"), started(name, fire_time, using)
+    # MySQL passes over one whose job has no row, too.
+    if not sql.change(using, statement, values) and missing([name], using):
+        register({name: None}, using)
+        sql.change(using, statement, values)
 
 
 @cache
@@ -62,6 +73,9 @@ def starting(using: str, source: str) -> str:
     row = sql.table(DjangoJobExecution, using)
     head = operations.insert_statement(on_conflict=ignore)
     tail = operations.on_conflict_suffix_sql((), ignore, (), ())
+    if connections[using].vendor == "postgresql":
+        # A number that was given before is no second execution: it must not be passed over.
+        tail = f"ON CONFLICT ({row.names(('job_id', 'run_time'))}) DO NOTHING"
     return f"{head} {row} ({row.names(('job_id', 'run_time', 'status'))}) {source} {tail}"
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError
 
-from .plain import told
+from .plain import named, one_line, told
 
 # SQLSTATE: no connection, no such user or database now, transactions to repeat, too few resources, an operator, a disk.
 _CLASSES: Final = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
@@ -26,6 +26,7 @@ _CLIENT: Final = range(2000, 2100)
 _CLIENTS_REFUSALS: Final = frozenset({2020, 2029, 2031, 2033, 2034, 2035, 2036})  # too large a packet, parameters
 # SQLite's primary codes: BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT FULL CANTOPEN PROTOCOL SCHEMA NOTADB.
 _CODES: Final = frozenset({5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 17, 26})
+SAID: Final = 500  # characters
 _CLOSED: Final = "Cannot operate on a closed database."  # SQLite's module says it without a code
 _REFUSALS: Final = (DataError, IntegrityError, ProgrammingError, NotSupportedError)
 
@@ -49,8 +50,15 @@ def is_outage(error: BaseException) -> bool:
 
 
 def described(error: BaseException) -> str:
-    """Return what an error says of the database, in one line."""
-    text = " ".join(told(error).split())
+    """Return what an error says, of the database above all, in one line."""
+    return ": ".join(parted(error))
+
+
+def parted(error: BaseException) -> tuple[str, str]:
+    """Return what kind of error it is, and what it says."""
+    text = one_line(told(error), SAID)
     if is_outage(error):
-        return f"the database does not answer: {text}"
-    return f"the database refuses a statement: {type(error).__name__}: {text}"
+        return "the database does not answer", text
+    if isinstance(error, DatabaseError):
+        return "the database refuses a statement", f"{named(error)}: {text}"
+    return named(error), text

@@ -45,6 +45,7 @@ PLAN = (
     "gate",
     "books",
     "run",
+    "setbacks",
     "heartbeat",
     "errand",
     "tasks",

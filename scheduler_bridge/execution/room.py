@@ -23,6 +23,8 @@ from django.utils import timezone, translation
 from .exit_code import described
 from .session import Sessions
 
+logger = logging.getLogger("scheduler_bridge")
+
 LOGGERS: Final = (logging.root, logging.getLogger("scheduler_bridge"))
 _UNSEEN: Final = object()  # stands for what could not be looked at
 ALARMS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
@@ -216,7 +218,7 @@ def snapshot() -> Room:
     return Room(
         pid=os.getpid(),
         values=tuple(_look(item) for item in ITEMS),
-        sessions=Sessions.watched(),
+        sessions=_watched(),
         threads=frozenset(thread.ident for thread in threading.enumerate()),
     )
 
@@ -232,6 +234,14 @@ def restore(room: Room) -> tuple[str, ...]:
     for item, before in zip(ITEMS, room.values, strict=True):
         found += _put_back(item, before)
     return (*found, *_left(room.threads))
+
+
+def _watched() -> Sessions:
+    try:
+        return Sessions.watched()
+    except BaseException as error:  # drivers, and what a job made of them
+        logger.error("the database connections cannot be watched: %s", described(error), exc_info=error)
+        return Sessions(frozenset())
 
 
 def _heal(sessions: Sessions) -> list[str]:
