@@ -11,6 +11,7 @@ from . import conf, connection, history, identity, lease
 from .execution import child_process, mark
 from .lease import Identity
 from .models import Run
+from .outage import described, is_outage
 
 logger = logging.getLogger("scheduler_bridge")
 
@@ -59,7 +60,8 @@ def find_lost(me: Identity) -> int:
                 return abandon(me, datetime.now(UTC), LOST)
         except (DatabaseError, InterfaceError) as error:
             connection.drop(conf.load().database)
-            logger.debug("not looked for runs whose end was lost: %s", error)
+            level = logging.DEBUG if is_outage(error) else logging.ERROR
+            logger.log(level, "not looked for runs whose end was lost: %s", described(error))
     return 0
 
 
