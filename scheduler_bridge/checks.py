@@ -1,30 +1,47 @@
 """What ``manage.py check`` finds: wrong definitions, wrong settings, an unsuitable database or engine."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from typing import Any
 
+from apscheduler.triggers.combining import AndTrigger
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.db import connections, router
 
-from . import conf, engine, plan
+from . import conf, engine, plan, schedules, triggers
 from .conf import SettingsOverride, Unset
 from .definition import JobDefinition, Problem, args_problems
 from .discovery import chain_problems, discover
-from .exceptions import ScheduleError
+from .exceptions import ScheduleError, TriggerError
 from .models import Job
+from .schedules import Custom
 
 SQLITE_TIMEOUT = 20  # seconds
 NAMED = 5  # jobs in one message
+_asks_triggers = ContextVar("asks_triggers", default=True)
+
+
+@contextmanager
+def triggers_left_alone() -> Iterator[None]:
+    """Check all but the triggers, for one who asks them itself."""
+    token = _asks_triggers.set(False)
+    try:
+        yield
+    finally:
+        _asks_triggers.reset(token)
 
 
 def register_checks() -> None:
     """Register all checks; called once, when the app is ready."""
     checks.register(check_settings)
     checks.register(check_definitions)
+    checks.register(check_triggers)
     checks.register(check_databases)
     checks.register(check_engine)
 
@@ -82,6 +99,38 @@ def _message(definition: JobDefinition, problem: Problem) -> CheckMessage:
     kind = checks.Error if problem.is_error else checks.Warning
     text = f"{definition.name} ({definition.module}): {problem.text}"
     return kind(text, hint=problem.hint or None, id=f"scheduler_bridge.{problem.id}")
+
+
+def check_triggers(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Find triggers of the settings that cannot be asked for a fire time, or have none."""
+    if not _asks_triggers.get() or conf.problems(conf.raw()):
+        return []
+    settings, now = conf.load(), datetime.now(UTC)
+    given = {name: override.trigger for name, override in settings.overrides.items()}
+    return [
+        message
+        for name, trigger in given.items()
+        if trigger is not None and not isinstance(trigger, Unset)
+        for message in _check_trigger(name, Custom(trigger), settings.time_zone, now)
+    ]
+
+
+def _check_trigger(name: str, schedule: Custom, zone: tzinfo, now: datetime) -> Iterator[CheckMessage]:
+    try:
+        trigger = triggers.to_trigger(schedule, zone, anchor=now)
+        if trigger is not None and triggers.next_fire(trigger, now) is not None:
+            return
+        text = f"its trigger has no fire time to come: {schedules.words(schedule)}"
+        hint = "The job does not run by itself. Look at the dates of the trigger, or take it out."
+    except TriggerError as error:
+        text = f"its trigger cannot be used: {error}"
+        hint = "The job is broken and does not run by itself until this is mended; all others do."
+    if isinstance(schedule.trigger, AndTrigger):
+        hint += (
+            " An AndTrigger fires at the moments that all of its triggers name, to the microsecond: "
+            "write it as one CronTrigger where you can."
+        )
+    yield checks.Warning(f"SCHEDULER_BRIDGE: OVERRIDES[{name!r}]: {text}", hint=hint, id="scheduler_bridge.W105")
 
 
 def check_databases(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

@@ -13,7 +13,7 @@ from ..discovery import Discovery
 from ..models import Job, Runner
 from ..plan import base_enabled, base_notify, make_plan
 from . import snapshot
-from .effective import settle, time_anew
+from .effective import settle, time_or_break
 from .snapshot import Row
 
 # All columns that the code and the settings have a say in.
@@ -31,6 +31,8 @@ FOLLOWED = (
     "override_interval",
     "override_times",
     "schedule_key",
+    "trigger_error",
+    "set_aside",
 )
 
 
@@ -92,13 +94,19 @@ def _create(found: Discovery, settings: Settings, now: datetime) -> list[str]:
     """Create the rows that are missing, all at once: a test suite has this done after each flush."""
     using = settings.database
     known = _known(using)
-    missing = [definition for definition in found.definitions.values() if definition.name not in known]
-    if missing:
-        rows = [_new(definition, settings, now) for definition in missing]
+    missing = (definition for definition in found.definitions.values() if definition.name not in known)
+    rows = [_new(definition, settings, now) for definition in missing]
+    if rows:
         ledger.register({row.name: row.next_run_at for row in rows}, using)
         # In bulk: no signal, which would time the job by another clock, and no conflict with another deployment.
         Job.objects.using(using).bulk_create(rows, ignore_conflicts=True)
-    return [f"created job {definition.name}" for definition in missing]
+    return [line for row in rows for line in _created(row)]
+
+
+def _created(row: Job) -> Iterator[str]:
+    yield f"created job {row.name}"
+    if row.trigger_error:
+        yield f"broken job {row.name}: {row.trigger_error}"
 
 
 def _known(using: str) -> set[str]:
@@ -119,7 +127,7 @@ def _new(definition: JobDefinition, settings: Settings, now: datetime) -> Job:
         notify_default=notify,
         created_at=now,
     )
-    time_anew(row, make_plan(definition, settings, row), now)
+    time_or_break(row, make_plan(definition, settings, row), now)
     return row
 
 
@@ -128,10 +136,27 @@ def _follow(definition: JobDefinition, row: Job, settings: Settings, now: dateti
     enabled, notify = base_enabled(override), base_notify(definition, override)
     verb = "updated" if row.removed_at is None else "brought back"
     changed = _assign(row, _wanted(definition, row, enabled, notify), settings.database)
-    if settle(row, make_plan(definition, settings, row), now):
-        changed.append("schedule")
+    told = row.trigger_error
+    if settle(row, make_plan(definition, settings, row), now, retry=True):
+        changed += ["schedule"] if row.trigger_error == told else []
+    yield from _told(row, told)
     if verb != "updated" or changed:
         yield f"{verb} job {row.name}" + (f": {', '.join(changed)}" if verb == "updated" else "")
+
+
+def _told(row: Job, before: str) -> Iterator[str]:
+    if row.trigger_error and not before:
+        yield f"broken job {row.name}: {row.trigger_error}"
+    elif before and not row.trigger_error:
+        yield f"mended job {row.name}: its trigger answers again"
+
+
+def broken_trigger(row: Job) -> str:
+    """Return what is wrong with the trigger of a job, as soon as it was reported: whoever reports it writes that first.
+
+    A job that is broken otherwise was reported, too.
+    """
+    return row.trigger_error if row.broken else ""
 
 
 def _wanted(definition: JobDefinition, row: Job, enabled: bool, notify: bool) -> dict[str, Any]:
@@ -140,7 +165,7 @@ def _wanted(definition: JobDefinition, row: Job, enabled: bool, notify: bool) ->
         "app": definition.app,
         "command": definition.command,
         "description": definition.description,
-        "broken": "",
+        "broken": broken_trigger(row),
         "removed_at": None,
         "enabled": enabled if row.enabled == row.enabled_default else row.enabled,
         "enabled_default": enabled,

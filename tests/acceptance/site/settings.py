@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import django
 
+from tests.acceptance.site import triggers
 from tests.settings import *  # noqa: F403
 from tests.settings import _DATABASES, ENGINE
 
@@ -23,6 +24,9 @@ AUTH_USER_MODEL = "auth.User"
 DATABASES = {"default": {**_DATABASES[ENGINE], "NAME": os.environ["SITE_DATABASE"]}}
 if "SITE_PORT" in os.environ:
     DATABASES["default"]["PORT"] = os.environ["SITE_PORT"]
+if "SITE_POOL" in os.environ:
+    options = {**DATABASES["default"].get("OPTIONS", {}), "pool": json.loads(os.environ["SITE_POOL"])}
+    DATABASES["default"]["OPTIONS"] = options
 _FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 _MAIL_FOLDER = os.environ["SITE_FOLDER"] + "/mail"
 if django.VERSION >= (6, 1):
@@ -46,6 +50,8 @@ SCHEDULER_BRIDGE = {
         )
     },
 }
+for _name, _text in json.loads(os.environ.get("SITE_TRIGGERS", "{}")).items():
+    SCHEDULER_BRIDGE["OVERRIDES"][f"tests.acceptance.site.{_name}"] = {"trigger": triggers.made(_text)}
 if "SITE_TIMEOUT" in os.environ:
     SCHEDULER_BRIDGE["TIMEOUT"] = os.environ["SITE_TIMEOUT"]
 if "SITE_SPAWN" in os.environ:
