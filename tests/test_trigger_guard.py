@@ -13,13 +13,14 @@ from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from django.db import connections
 
 from scheduler_bridge.exceptions import TriggerError
 from scheduler_bridge.schedules import Custom, words
 from scheduler_bridge.triggers import (
     Courses,
-    asked_since,
     fingerprint,
+    fire_times,
     guard,
     next_fire,
     overdue,
@@ -187,7 +188,6 @@ def test_one_that_does_not_answer_is_left_and_not_asked_again_at_once(quick):
         assert len(asked) == 1
         # Others are answered meanwhile.
         assert next_fire(custom(lambda previous, now: NOW + HOUR), NOW) == NOW + HOUR
-        assert asked_since() is None
     finally:
         release.set()
 
@@ -211,18 +211,6 @@ def answered(trigger):
         return next_fire(trigger, NOW)
     except TriggerError:
         return None
-
-
-def test_the_ask_that_goes_on_can_be_named_from_another_thread():
-    seen = []
-    trigger = custom(lambda previous, now: seen.append(asked_since()) or NOW + HOUR)
-    before = monotonic()
-    assert next_fire(trigger, NOW) == NOW + HOUR
-    (asked,) = seen
-    assert asked.trigger is trigger
-    assert asked.thread == threading.get_ident()
-    assert before <= asked.since <= monotonic()
-    assert asked_since() is None
 
 
 def test_a_forked_process_asks_with_threads_of_its_own():
@@ -323,3 +311,42 @@ def test_a_random_part_of_a_trigger_of_the_project_can_be_left_out():
 def test_a_raw_trigger_is_held_to_the_same():
     assert next_fire(DateTrigger(NOW), NOW - HOUR) == NOW
     assert next_fire(DateTrigger(NOW), NOW) is None
+
+
+def test_a_connection_that_a_trigger_opens_is_closed_again():
+    closed = threading.Event()
+
+    def reads(previous, now):
+        connections["default"].close = closed.set  # that of the thread it is asked in
+        return NOW + HOUR
+
+    assert next_fire(custom(reads), NOW) == NOW + HOUR
+    assert closed.wait(20)
+
+
+def test_the_thread_of_an_ask_that_a_person_interrupts_ends(monkeypatch):
+    release, threads = threading.Event(), []
+
+    def waits(previous, now):
+        threads.append(threading.current_thread())
+        release.wait()
+        return NOW + HOUR
+
+    def interrupted(*details):
+        while not threads:
+            pass
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(guard, "_waited", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next_fire(custom(waits), NOW)
+    release.set()
+    threads[0].join(20)
+    assert not threads[0].is_alive()
+
+
+def test_counting_what_an_and_trigger_finds_slowly_has_a_limit(quick, monkeypatch):
+    monkeypatch.setattr(fire_times, "ALL_WITHIN", 0.2)
+    slow = AndTrigger([IntervalTrigger(seconds=97, start_date=NOW), IntervalTrigger(seconds=101, start_date=NOW)])
+    with pytest.raises(TriggerError, match="within"):
+        overdue(to_trigger(Custom(slow), UTC), NOW, NOW + timedelta(days=9000))

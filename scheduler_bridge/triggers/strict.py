@@ -8,7 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from ..exceptions import TriggerError
 from ..said import cause, kind, shown
-from .guard import asking, bounded
+from .guard import bounded
 
 TICK: Final = timedelta(microseconds=1)
 # Whoever fires more often than this never catches up with the clock.
@@ -45,6 +45,11 @@ class Strict(BaseTrigger):
         return False
 
     @property
+    def takes_long(self) -> bool:
+        """Whether asking it for many fire times has no bound but that on its time."""
+        return self.is_foreign
+
+    @property
     def name(self) -> str:
         """What errors call it."""
         return type(self).__name__
@@ -53,9 +58,8 @@ class Strict(BaseTrigger):
         """Return the next fire time as APScheduler asks for it."""
         after = after_instant(previous_fire_time, now)
         if self.is_foreign:
-            return bounded(self, partial(self.later, after))
-        with asking(self):
-            return self.later(after)
+            return bounded(partial(self.later, after))
+        return self.later(after)
 
     def later(self, after: datetime) -> datetime | None:
         """Return the first fire time later than this moment; None when there is none."""
