@@ -30,6 +30,7 @@ from scheduler_bridge.triggers import (
     weight,
 )
 from scheduler_bridge.triggers.course import steady
+from scheduler_bridge.triggers.strict import Strict
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -350,3 +351,15 @@ def test_counting_what_an_and_trigger_finds_slowly_has_a_limit(quick, monkeypatc
     slow = AndTrigger([IntervalTrigger(seconds=97, start_date=NOW), IntervalTrigger(seconds=101, start_date=NOW)])
     with pytest.raises(TriggerError, match="within"):
         overdue(to_trigger(Custom(slow), UTC), NOW, NOW + timedelta(days=9000))
+
+
+class Standing(Strict):
+    """A search of ours that would go wrong."""
+
+    def _following(self, after):
+        return after
+
+
+def test_a_search_of_ours_is_held_to_the_same():
+    with pytest.raises(TriggerError, match="later than"):
+        next_fire(Standing(), NOW)
