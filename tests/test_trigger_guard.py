@@ -111,7 +111,7 @@ def test_what_breaks_its_word_is_a_trigger_error_that_says_how(name):
 def test_one_whose_fire_times_follow_at_once_is_refused():
     trigger = custom(lambda previous, now: now)
     with pytest.raises(TriggerError, match="10 milliseconds apart"):
-        upcoming(trigger, NOW, 3)
+        upcoming(trigger, NOW, 9)
 
 
 def test_what_is_no_trigger_at_all_is_refused_when_it_is_asked():
@@ -363,3 +363,13 @@ class Standing(Strict):
 def test_a_search_of_ours_is_held_to_the_same():
     with pytest.raises(TriggerError, match="later than"):
         next_fire(Standing(), NOW)
+
+
+def test_many_answers_that_take_too_long_together_are_no_ask_without_an_answer(quick, monkeypatch):
+    monkeypatch.setattr(fire_times, "ALL_WITHIN", 0.6)
+    pause = threading.Event()
+    trigger = custom(lambda previous, now: None if pause.wait(0.05) else now + HOUR)
+    with pytest.raises(TriggerError, match="got some of them") as caught:
+        upcoming(trigger, NOW, 10_000)
+    assert not caught.value.stalled
+    assert next_fire(trigger, NOW) == NOW + HOUR + timedelta(microseconds=1)
