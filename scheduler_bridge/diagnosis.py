@@ -118,8 +118,9 @@ def _code(row: Job) -> Gate:
         text = _("its command was removed at %(at)s") % {"at": clock(row.removed_at)}
         return Gate(name="job", passed=False, text=text)
     if row.broken:
-        last = row.broken.strip().splitlines()[-1]
-        text = _("its command cannot be loaded: %(error)s") % {"error": last}
+        lines = row.broken.strip().splitlines()
+        # One line is a sentence that says by itself what is wrong; more are the traceback of a command.
+        text = lines[0] if len(lines) == 1 else _("its command cannot be loaded: %(error)s") % {"error": lines[-1]}
         return Gate(name="job", passed=False, text=text)
     return Gate(name="job", passed=True, text=_("its command is there"))
 

@@ -20,7 +20,7 @@ def job(**attributes: object):
 
 def found(**attributes: object) -> list[str]:
     definition = job(**attributes)
-    return [problem.id for problem in (*definition.problems, *args_problems(definition))]
+    return [problem.id for problem in (*definition.problems, *args_problems(definition, definition.args))]
 
 
 def test_a_command_without_the_class_is_no_job():
@@ -142,5 +142,5 @@ def test_a_command_that_asks_for_an_argument_is_refused_when_none_is_given():
 
     member = type("ScheduledJob", (), {})
     definition = define("a", "b", command_of(member, add_arguments=add_arguments))
-    assert [problem.id for problem in args_problems(definition)] == ["E111"]
-    assert args_problems(define("a", "b", command_of(member))) == ()
+    assert [problem.id for problem in args_problems(definition, definition.args)] == ["E111"]
+    assert args_problems(define("a", "b", command_of(member)), ()) == ()

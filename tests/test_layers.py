@@ -16,6 +16,8 @@ PLAN = (
     "engine",
     "schedules",
     "until",
+    "isolation",
+    "parsing",
     "definition",
     "discovery",
     "router",

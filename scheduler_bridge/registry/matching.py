@@ -8,10 +8,10 @@ from django.db import transaction
 
 from .. import conf, discovery, ledger
 from ..conf import Settings, SettingsOverride
-from ..definition import JobDefinition
+from ..definition import JobDefinition, unreadable
 from ..discovery import Discovery
 from ..models import Job, Runner
-from ..plan import base_enabled, base_notify, make_plan
+from ..plan import args_of, base_enabled, base_notify, make_plan
 from . import snapshot
 from .effective import settle, time_anew
 from .snapshot import Row
@@ -65,6 +65,8 @@ def sync(now: datetime) -> list[str]:
     Runner.objects.using(using).get_or_create(pk=Runner.ROW)
     if MATCHED.still(found, settings):
         return []
+    for definition in found.definitions.values():
+        why_broken(definition, settings)  # asks foreign code once: not inside a transaction for which others wait
     with transaction.atomic(using=using):
         lines = _follow_all(found, settings, now)
         rows = _rows(using)
@@ -98,7 +100,13 @@ def _create(found: Discovery, settings: Settings, now: datetime) -> list[str]:
         ledger.register({row.name: row.next_run_at for row in rows}, using)
         # In bulk: no signal, which would time the job by another clock, and no conflict with another deployment.
         Job.objects.using(using).bulk_create(rows, ignore_conflicts=True)
-    return [f"created job {definition.name}" for definition in missing]
+    return [line for definition in missing for line in _created(definition, settings)]
+
+
+def _created(definition: JobDefinition, settings: Settings) -> Iterator[str]:
+    yield f"created job {definition.name}"
+    if why := why_broken(definition, settings):
+        yield f"broken job {definition.name}: {why}"
 
 
 def _known(using: str) -> set[str]:
@@ -113,6 +121,7 @@ def _new(definition: JobDefinition, settings: Settings, now: datetime) -> Job:
         app=definition.app,
         command=definition.command,
         description=definition.description,
+        broken=why_broken(definition, settings),
         enabled=enabled,
         enabled_default=enabled,
         notify_on_success=notify,
@@ -127,11 +136,21 @@ def _follow(definition: JobDefinition, row: Job, settings: Settings, now: dateti
     override = settings.overrides.get(definition.name, SettingsOverride())
     enabled, notify = base_enabled(override), base_notify(definition, override)
     verb = "updated" if row.removed_at is None else "brought back"
-    changed = _assign(row, _wanted(definition, row, enabled, notify), settings.database)
+    wanted = {**_wanted(definition, row, enabled, notify), "broken": why_broken(definition, settings)}
+    changed = _assign(row, wanted, settings.database)
+    if "broken" in changed:
+        changed.remove("broken")
+        yield f"broken job {row.name}: {row.broken}" if row.broken else f"mended job {row.name}"
     if settle(row, make_plan(definition, settings, row), now):
         changed.append("schedule")
     if verb != "updated" or changed:
         yield f"{verb} job {row.name}" + (f": {', '.join(changed)}" if verb == "updated" else "")
+
+
+def why_broken(definition: JobDefinition, settings: Settings) -> str:
+    """Return why a job whose command can be loaded is broken all the same; empty when it is not."""
+    override = settings.overrides.get(definition.name, SettingsOverride())
+    return unreadable(definition, args_of(definition, override).value)
 
 
 def _wanted(definition: JobDefinition, row: Job, enabled: bool, notify: bool) -> dict[str, Any]:
@@ -140,7 +159,6 @@ def _wanted(definition: JobDefinition, row: Job, enabled: bool, notify: bool) ->
         "app": definition.app,
         "command": definition.command,
         "description": definition.description,
-        "broken": "",
         "removed_at": None,
         "enabled": enabled if row.enabled == row.enabled_default else row.enabled,
         "enabled_default": enabled,
