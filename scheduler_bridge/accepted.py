@@ -12,7 +12,7 @@ def is_trigger(value: object) -> bool:
     """Tell whether this object can say fire times as APScheduler's triggers do."""
     try:
         return callable(getattr(value, "get_next_fire_time", None))
-    except Exception:  # an object of others may raise anything
+    except (Exception, SystemExit):  # an object of others may raise anything
         return False
 
 

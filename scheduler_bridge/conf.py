@@ -170,7 +170,7 @@ def _unaccepted(given: Mapping[str, Any], expected: Mapping[str, tuple[Test, str
 def _accepts(test: Test, value: Any) -> bool:
     try:
         return test(value)
-    except Exception:  # what it is asked about may be code of others
+    except (Exception, SystemExit):  # what it is asked about may be code of others
         return False
 
 

@@ -120,7 +120,7 @@ def _description(command_class: type[BaseCommand]) -> str:
     """Return the help of a command; empty where it cannot be told, which the parser meets again and says."""
     said: Any = command_class.help
     if type(said) is not str:
-        with isolated(), suppress(Exception):
+        with isolated(), suppress(Exception, SystemExit):
             said = said if isinstance(said, str | Promise) else command_class().help
             return told(said or "").strip()
         return ""
@@ -280,7 +280,7 @@ def _should_run(member: type, values: Mapping[str, Any], problems: list[Problem]
 def _needs_nothing(question: Callable[..., Any]) -> bool:
     try:
         signature = inspect.signature(question)
-    except Exception:  # a builtin does not tell, and a callable object may raise anything
+    except (Exception, SystemExit):  # a builtin does not tell, and a callable object may raise anything
         return True
     try:
         signature.bind()

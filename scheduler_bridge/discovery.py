@@ -77,7 +77,7 @@ def _read(app: str, command: str, source: str | BaseCommand) -> JobDefinition | 
 def _trace(error: BaseException) -> str:
     try:
         return plain("".join(traceback.format_exception(error, limit=-3)))
-    except Exception:  # its text, notes and causes are foreign code, too
+    except BaseException:  # its text, notes and causes are foreign code, too
         return f"Traceback (most recent call last):\n{trouble(error)}"
 
 

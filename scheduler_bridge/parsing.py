@@ -87,7 +87,7 @@ def _is_known(command_class: type[BaseCommand]) -> bool:
     """Return whether none of this command's code has a say in its parser."""
     try:
         return takes_nothing(command_class) and type(command_class.help) is str
-    except Exception:  # a metaclass is foreign code, too
+    except (Exception, SystemExit):  # a metaclass is foreign code, too
         return False
 
 

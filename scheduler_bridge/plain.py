@@ -47,7 +47,7 @@ def one_line(text: str, limit: int) -> str:
 
 def shown(value: object, limit: int = 500) -> str:
     """Return what Python shows of any value, in a text of bounded length; one that cannot be shown, by its type."""
-    with suppress(Exception):  # foreign code
+    with suppress(BaseException):  # foreign code, which may even try to leave the process
         return one_line(repr(value), limit)
     return one_line(object.__repr__(value), limit)
 

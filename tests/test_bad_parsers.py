@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def hidden_in_a_refusal(self, parser):
 
 
 def file(self, parser):
-    parser.add_argument("--feed", choices=open("/nonexistent/feeds.txt").read().split())
+    parser.add_argument("--feed", choices=Path("/nonexistent/feeds.txt").read_text().split())
 
 
 def clash(self, parser):
