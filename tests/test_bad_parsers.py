@@ -215,6 +215,14 @@ def test_people_see_which_job_is_broken_and_why(commands, number, now):
     assert why.getvalue().startswith(said) == (number == "W104")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_a_transaction_while_foreign_code_is_asked(commands, now):
+    own, seen = connections["default"], []
+    commands(bad=command_of("bad", add_arguments=lambda self, parser: seen.append(own.in_atomic_block)))
+    registry.sync(now)
+    assert seen == [False]
+
+
 @pytest.mark.django_db
 def test_a_job_that_works_again_is_broken_no_more(commands, now):
     commands(bad=command_of("bad", add_arguments=clash))
