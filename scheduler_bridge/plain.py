@@ -11,6 +11,8 @@ ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\
 _DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+# What is looked at of a text that ends as one line: cleaning may take most of it out.
+_LOOKED_AT: Final = 20  # times as much as is kept
 TOLD: Final = 64 * 1024  # characters
 
 
@@ -42,6 +44,7 @@ def plain(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Give the text as one plain line of at most so many characters."""
+    text = text[: limit * _LOOKED_AT]
     return " ".join(plain(" ".join(text.split())).split())[:limit]
 
 
