@@ -192,7 +192,7 @@ def _timeout(values: Mapping[str, Any], internal: bool, problems: list[Problem])
         text = "expected no timeout on an internal job, which cannot be ended from outside"
         problems.append(Problem(id="E108", text=text, hint=hint))
     else:
-        return None if value is None else timedelta(seconds=value.total_seconds())
+        return None if value is None else timedelta(value.days, value.seconds, value.microseconds)
     return UNSET
 
 

@@ -62,6 +62,11 @@ def test_no_timeout_is_not_the_same_as_none():
     assert job().timeout is UNSET
 
 
+@pytest.mark.parametrize("timeout", [timedelta.max, timedelta(microseconds=1), timedelta(days=300 * 365, seconds=1)])
+def test_a_timeout_of_any_length_is_taken_as_it_is(timeout):
+    assert (job(timeout=timeout).timeout, job(timeout=timeout).problems) == (timeout, ())
+
+
 def test_the_description_is_the_help_of_the_command():
     assert define("a", "b", command_of(type("S", (), {}), help=gettext_lazy(" Pays "))).description == "Pays"
 
