@@ -139,9 +139,9 @@ def _check_sqlite(using: str) -> Iterator[CheckMessage]:
 
 def check_engine(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Find an engine that cannot be used, and queues that it does not have."""
-    if conf.problems(conf.raw()):
-        return []
     found = [*_check_queues_of_internal_jobs()]
+    if conf.problems(conf.raw()):
+        return found
     refusal = engine.problem()
     if refusal:
         hint = "Name an alias of TASKS whose backend has workers, and install the package of that backend."
@@ -155,11 +155,11 @@ def check_engine(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 def _check_queues_of_internal_jobs() -> Iterator[CheckMessage]:
     definitions = discover().definitions
-    for name, override in conf.load().overrides.items():
+    for name, override in conf.load_sound().overrides.items():
         is_internal = name in definitions and definitions[name].internal
         if is_internal and override.queue and not isinstance(override.queue, Unset):
             yield checks.Error(
-                f"SCHEDULER_BRIDGE: OVERRIDES[{name!r}]: queue {override.queue!r} is given to an internal job",
+                f"SCHEDULER_BRIDGE: OVERRIDES[{shown(name)}]: queue {override.queue!r} is given to an internal job",
                 hint="An internal job runs in the runner: take the queue out, or make the job external.",
                 id="scheduler_bridge.E006",
             )

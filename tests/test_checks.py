@@ -152,6 +152,8 @@ def test_a_queue_of_an_internal_job_in_the_settings_is_an_error(tasks, settings,
     (message,) = checks.check_engine()
     assert message.id == "scheduler_bridge.E006"
     assert f"OVERRIDES[{SPECIMEN!r}]: queue 'reports' is given to an internal job" in message.msg
+    settings.SCHEDULER_BRIDGE = {**settings.SCHEDULER_BRIDGE, "UNKNOWN": 1}
+    assert ids(checks.check_engine()) == ["scheduler_bridge.E006"]
     settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine", "OVERRIDES": {SPECIMEN: {"queue": None}}}
     assert checks.check_engine() == []
 
