@@ -60,6 +60,7 @@ class _Task:
         except BaseException as error:
             self.error = error
         finally:
+            _close()
             self.done.release()
 
 
@@ -85,7 +86,6 @@ class _Asker(threading.Thread):
                 _here.asker, self.given, self.asks = self, None, 0
                 task.run()
                 del task
-                connections.close_all()  # what a trigger that reads the database has opened in this thread
 
     def end(self) -> None:
         """Raise an exception in what it runs; a call of C sees it when it returns."""
@@ -222,8 +222,10 @@ def _no_answer(given: Given) -> str:
 
 def _asker() -> _Asker:
     with _room.lock:
-        if _room.idle:
-            return _room.idle.pop()
+        while _room.idle:
+            asker = _room.idle.pop()
+            if asker.is_alive():
+                return asker
     asker = _Asker()
     asker.start()
     return asker
@@ -236,6 +238,12 @@ def _retire(asker: _Asker) -> bool:
             _room.idle.remove(asker)
             return True
     return False
+
+
+def _close() -> None:
+    """Close what a trigger that reads the database has opened in this thread."""
+    with suppress(Exception):  # a connection that is broken already, or settings without a database
+        connections.close_all()
 
 
 def _forget() -> None:
