@@ -58,7 +58,13 @@ def cron(zone, **fields):
 
 
 def is_grid(start, every):
-    return lambda walk: [instant for instant in walk.instants if (instant - start) % every == timedelta(0)]
+    """Give the moments of a grid within a walk, which follow no clock."""
+
+    def listed(walk: Walk) -> list[datetime]:
+        first = walk.instants[0] + (start - walk.instants[0]) % every
+        return [first + every * number for number in range((walk.instants[-1] - first) // every + 1)]
+
+    return listed
 
 
 KINDS = {
@@ -132,7 +138,7 @@ KINDS = {
         instants=lambda change: (change.at, 50 * MINUTE),
     ),
     "counting trigger of the project": Kind(
-        lambda zone, change: Custom(CountsOn(change.at - 20 * 70 * MINUTE)),
+        lambda zone, change: Custom(CountsOn(change.at - 70 * 70 * MINUTE)),
         instants=lambda change: (change.at, 70 * MINUTE),
     ),
     "cron trigger of the project": Kind(
