@@ -249,7 +249,7 @@ def test_a_trigger_without_a_text_of_its_own_is_known_by_what_it_holds():
     def key(*args, **further):
         return fingerprint(Custom(Rota(*args, **further)), UTC)
 
-    assert key({"a": 1, "b": {2, 3}}) == key({"b": {3, 2}, "a": 1})
+    assert key({"a": 1, "b": {0, 8}}) == key({"b": {8, 0}, "a": 1})
     assert key(["a"]) != key(["b"])
     assert key(["a"], by=print) == key(["a"], by=print)
     assert key(["a"], inner=Rota(["x"])) == key(["a"], inner=Rota(["x"])) != key(["a"], inner=Rota(["y"]))
