@@ -39,6 +39,7 @@ from scheduler_bridge.management import listing
 from scheduler_bridge.models import Cause, Job, Report, Run, Status
 from scheduler_bridge.scheduler import Scheduler
 from scheduler_bridge.schedules import Interval
+from scheduler_bridge.triggers import guard
 from scheduler_bridge.worker import OneWorker
 
 from .bad_triggers import BREAKING, ENDLESS, MINUTE, Changing, made
@@ -70,6 +71,14 @@ class Shop:
 
     def good(self) -> Job:
         return Job.objects.get(name="shop.good")
+
+
+@pytest.fixture(autouse=True)
+def brisk(request, monkeypatch):
+    """Wait for one that never answers no longer than a test can afford."""
+    params = getattr(request.node, "callspec", None)
+    if params is not None and ENDLESS.keys() & set(params.params.values()):
+        monkeypatch.setattr(guard, "ANSWER_WITHIN", 0.5)
 
 
 @pytest.fixture

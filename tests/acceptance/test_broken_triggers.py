@@ -96,7 +96,7 @@ def test_a_trigger_that_gives_no_answer_is_set_aside_and_not_asked_at_the_next_s
 
 STOCKHOLM = "timezone=Europe/Stockholm"
 TIMED = {
-    "tick": f"second=*/5 {STOCKHOLM}",
+    "tick": f"second=* {STOCKHOLM}",
     "first": f"minute=*/20 {STOCKHOLM}",
     "failing": f"hour=2 minute=30 {STOCKHOLM}",
     "skipping": f"minute=5 {STOCKHOLM}",
