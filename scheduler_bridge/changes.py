@@ -2,13 +2,14 @@
 
 import logging
 from functools import cache, partial
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from django.db import connections, transaction
 from django.db.models import F
 
 from . import conf, sql
+from .connection import is_direct
 from .models import Runner
 
 logger = logging.getLogger("scheduler_bridge")
@@ -54,6 +55,7 @@ class Listener:
         self._told: int | None = None
         self._polled_at = float("-inf")
         self._session: object = None  # the driver's connection that listens now
+        self._shared: object = None  # the one that may be somebody else's in the next moment
         self._proof = ""  # what the session has said to itself
         self._proven = False  # and heard: a pooler in transaction mode swallows it
 
@@ -94,13 +96,16 @@ class Listener:
             return False
         self._connection.ensure_connection()
         raw = self._connection.connection
-        if raw is self._session or not hasattr(raw, "pgconn"):
+        if raw is self._session or raw is self._shared:
             return False
+        if not is_direct(self._using):  # whoever gets the session next would hear what it listens to
+            self._session, self._proven, self._shared = None, False, raw
+            return True
         self._proof, self._proven = uuid4().hex, False
         with self._connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self._proof])
-        self._session = raw
+        self._session, self._shared = raw, None
         return True
 
     def _heard(self) -> bool:
@@ -108,6 +113,15 @@ class Listener:
         if self._session is None:
             return False
         with self._connection.wrap_database_errors:
-            words = {found.payload for found in self._connection.connection.notifies(timeout=0)}
+            words = _words(self._connection.connection)
         self._proven = self._proven or self._proof in words
         return bool(words - {self._proof})
+
+
+def _words(raw: Any) -> set[str]:
+    """Take the words that a session of the driver has heard."""
+    if hasattr(raw, "pgconn"):
+        return {found.payload for found in raw.notifies(timeout=0)}
+    raw.poll()  # psycopg2
+    heard, raw.notifies[:] = list(raw.notifies), []
+    return {found.payload for found in heard}

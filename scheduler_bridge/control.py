@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections
 
-from . import conf, connection, deployment, expiry, history, lease, left_over, registry, systemd
+from . import candidacy, conf, connection, deployment, expiry, history, lease, left_over, registry, systemd
 from .asking import Timed
 from .away import Watch
 from .candidacy import Bystander, Candidacy
@@ -23,6 +23,7 @@ from .exceptions import TriggerError
 from .lease import Identity
 from .models import Runner
 from .orders import Orders, Timetable
+from .outage import parted
 from .pace import Pace
 from .renewal import Renewal
 
@@ -72,8 +73,8 @@ class Control(threading.Thread):
         self.wake()
 
     def run(self) -> None:
-        connection.be_impatient()
         try:
+            connection.be_impatient(self._using)
             if self._until(self._become_runner):
                 self._until(self._start)
                 self._serve()
@@ -94,19 +95,28 @@ class Control(threading.Thread):
     def _survive(self, step: Callable[[], bool]) -> bool:
         try:
             done = step()
+            if self._complained:
+                candidacy.show(self.me)  # the server that answers may be another one
         except (DatabaseError, InterfaceError) as error:
             connection.drop(self._using)
             self._away.forget()
             if not self._complained:
-                logger.error("the database does not answer, waiting: %s", str(error).strip())
+                logger.error("%s, waiting: %s", *parted(error))
             self._complained = True
             systemd.notify("STATUS=waiting for the database")
+            self._mend(error)
             return False
         if self._complained:
             logger.info("the database answers again")
             systemd.notify("STATUS=the database answers again")
         self._complained = False
         return done
+
+    def _mend(self, error: Exception) -> None:
+        """Make good what a row cannot be added for, such as a sequence that stands behind its rows."""
+        if isinstance(error, IntegrityError):
+            with suppress(DatabaseError, InterfaceError):
+                history.mended((), error)
 
     def _become_runner(self) -> bool:
         told = Bystander(
@@ -135,7 +145,7 @@ class Control(threading.Thread):
         asked, self._asked = self._asked, False
         refresh = asked or time.monotonic() - self._loaded_at >= REFRESH_EVERY
         again, self._again = self._again, False
-        held = Runner.objects.using(self._using).values_list("held", flat=True).get(pk=Runner.ROW)
+        held = Runner.objects.using(self._using).filter(pk=Runner.ROW, held=True).exists()
         queued, to_end = history.queued(), history.to_end()
         self._ends_at = expiry.next_end()
         # Last, since what it has told of once it does not tell again.

@@ -88,8 +88,8 @@ class LiveOutput(threading.Thread):
         self._wanted.set()
 
     def run(self) -> None:
-        connection.be_impatient()
         try:
+            connection.be_impatient(conf.load().database)
             while not self._ending.is_set():
                 self._wanted.wait()
                 self._wanted.clear()

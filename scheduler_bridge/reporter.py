@@ -9,6 +9,7 @@ from typing import Final
 from django.db import DatabaseError, InterfaceError, connections
 
 from . import conf, connection, history, notifications
+from .outage import described, is_outage
 
 logger = logging.getLogger("scheduler_bridge")
 
@@ -41,6 +42,7 @@ class Reporter(threading.Thread):
 
     def run(self) -> None:
         try:
+            connection.be_own(conf.load().database)
             self._report()
         except BaseException as error:  # without this thread failures would be silent
             self._failed(error)
@@ -63,7 +65,8 @@ class Reporter(threading.Thread):
                 due_at = history.next_report_at()
                 break
             except (DatabaseError, InterfaceError) as error:
-                logger.debug("reports wait for the database: %s", error)
+                level = logging.DEBUG if is_outage(error) else logging.ERROR
+                logger.log(level, "reports wait: %s", described(error))
                 connection.drop(conf.load().database)
         else:
             return RETRY_PAUSE

@@ -28,9 +28,11 @@ from .lease import Identity
 from .live import LiveOutput
 from .models import Run
 from .orders import Orders, Timetable
+from .plain import told as text_of
 from .renewal import Renewal
 from .reporter import Reporter
 from .scheduler import Scheduler
+from .setbacks import Setbacks
 from .worker import OneWorker
 
 logger = logging.getLogger("scheduler_bridge")
@@ -68,7 +70,14 @@ class RunnerProcess:
             live=self.live.of,
         )
         self.worker = OneWorker(self._perform, self._failed)
-        self.handing = HandOver(me, Told(local=self._local, look=lambda: self.control.reload(), failed=self._failed))
+        self.setbacks = Setbacks(self._hand_over_again)
+        told = Told(
+            local=self._local,
+            look=lambda: self.control.reload(),
+            put_off=self.setbacks.met,
+            failed=self._failed,
+        )
+        self.handing = HandOver(me, told)
         self.scheduler = Scheduler(self.worker, self.handing, self._turned, self._broke)
         self.control = Control(
             me,
@@ -183,10 +192,20 @@ class RunnerProcess:
         except Held:
             self.control.reload()
             raise
+        except run.NotRecorded as error:
+            self.setbacks.met(firing.name, firing.fire_time, error)
+            return None
+        self.setbacks.over(firing.name)
         self.handing.free(firing.job_id)
         if completion is not None and completion.owes_mail:
             self.reporter.look()
         return completion
+
+    def _hand_over_again(self, pause: float) -> None:
+        """Let what is due, and was given up for now, be handed over again."""
+        timer = threading.Timer(pause, self.control.reload, kwargs={"again": True})
+        timer.daemon = True
+        timer.start()
 
     def _local(self, queued: Queued) -> None:
         self.scheduler.wish(lambda scheduler: scheduler.submit((queued,)))
@@ -241,5 +260,4 @@ class RunnerProcess:
 
     def _failed(self, error: BaseException) -> None:
         """End the process at once: what is left of it is no runner. Its external run ends with it."""
-        logger.critical("the runner ends: %s", error, exc_info=error)
-        leave(EXIT_BROKEN)
+        leave(EXIT_BROKEN, lambda: logger.critical("the runner ends: %s", text_of(error), exc_info=error))

@@ -13,6 +13,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecution
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job as ScheduledJob
 
+from . import conf, connection
 from .gate import Held
 from .history import PRIORITY, Firing, Queued
 from .models import FAILURES
@@ -127,6 +128,7 @@ class OneWorker(BaseExecutor):
 
     def _work(self) -> None:
         try:
+            connection.be_own(conf.load().database)
             while (step := self._take()) is not None:
                 step()
         except BaseException as error:  # the worker is lost, so the process must end

@@ -1,12 +1,18 @@
 """The settings of the test site; DATABASE_ENGINE in the environment chooses the database.
 
+DATABASE_DRIVER=psycopg2 hides psycopg 3 from Django, which then takes the other driver of PostgreSQL.
+
 With ODD_SITE=1 it is a site with naive times and a user model of its own, where PostgreSQL binds the parameters itself.
 """
 
 import os
+import sys
 
 import django
 
+DRIVER = os.environ.get("DATABASE_DRIVER", "psycopg")
+if DRIVER == "psycopg2":
+    sys.modules["psycopg"] = None
 ENGINE = os.environ.get("DATABASE_ENGINE", "sqlite")
 ODD = os.environ.get("ODD_SITE") == "1"
 _DATABASES = {

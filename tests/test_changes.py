@@ -1,3 +1,6 @@
+import select
+import threading
+
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 
@@ -97,6 +100,60 @@ def test_where_notifications_are_swallowed_the_revision_is_polled(committing, mo
     assert listener.pause == changes.POLL
     changes.announce()
     assert listener.changed(2)
+
+
+def channels() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_listening_channels()")
+        return [name for (name,) in cursor.fetchall()]
+
+
+@pytest.mark.parametrize("is_direct", [True, False])
+def test_only_a_session_of_its_own_listens_and_else_the_revision_is_polled(committing, monkeypatch, is_direct):
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has NOTIFY")
+    connection.close()
+    monkeypatch.setattr(changes, "is_direct", lambda using: is_direct)
+    listener = Listener("default")
+    assert listener.changed(0)
+    assert (listener.fileno() is not None) == is_direct
+    assert channels() == [changes.CHANNEL] * is_direct
+    assert not listener.changed(1)
+    assert listener.pause == (changes.QUIET if is_direct else changes.POLL)
+    changes.announce()
+    assert listener.changed(2)
+    connection.close()
+
+
+def test_a_session_that_may_be_shared_is_asked_once_whether_it_is(committing, monkeypatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has NOTIFY")
+    connection.close()
+    asked: list[str] = []
+    monkeypatch.setattr(changes, "is_direct", lambda using: asked.append(using))
+    listener = Listener("default")
+    for moment in range(5):
+        listener.changed(moment)
+        listener.fileno()
+    assert asked == ["default"]
+    connection.close()
+    assert listener.changed(10)
+    assert asked == ["default"] * 2
+    connection.close()
+
+
+def test_a_change_wakes_whoever_waits_for_it(committing):
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has NOTIFY")
+    listener = Listener("default")
+    listener.changed(0)
+    listener.changed(1)
+    others = threading.Thread(target=lambda: (changes.announce(), connection.close()))
+    others.start()
+    assert select.select([listener.fileno()], [], [], 20)[0]
+    others.join()
+    assert listener.changed(2)
+    assert not listener.changed(3)
 
 
 def test_a_revision_that_a_heartbeat_brought_needs_no_statement(committing, django_assert_num_queries):

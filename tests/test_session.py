@@ -4,10 +4,12 @@ import pytest
 from django.db import connection, connections
 from django.db.utils import ConnectionHandler
 
+from scheduler_bridge import connection as asked
 from scheduler_bridge.execution import in_process, room, session
 from scheduler_bridge.execution.output import Capture
 from scheduler_bridge.execution.session import Sessions
 from scheduler_bridge.models import Runner
+from tests.settings import DRIVER
 
 from .test_room import spoil
 
@@ -123,11 +125,88 @@ def test_a_connection_that_a_job_opens_is_no_change(transactional_db):
     assert room.restore(before) == ()
 
 
-def test_a_composed_statement_is_read_too(db):
+def test_a_composed_statement_is_read_too(transactional_db):
     if connection.vendor != "postgresql":
-        pytest.skip("only psycopg composes statements")
+        pytest.skip("only the drivers of PostgreSQL compose statements")
+    compose = importlib.import_module(f"{DRIVER}.sql")
     sessions = Sessions.watched()
-    composed = importlib.import_module("psycopg.sql").SQL("SET search_path TO nowhere")
-    sessions.look(lambda *words: None, composed, None, False, {"connection": connection})
-    assert sessions.steered
-    sessions.heal()
+    with connection.cursor() as cursor:
+        cursor.execute(compose.SQL("SET search_path TO {}").format(compose.Identifier("no where")))
+    assert sessions.heal() == [
+        'database default: the session was changed (SET search_path TO "no where") and is replaced'
+    ]
+
+
+@pytest.fixture
+def aliases(db, monkeypatch, tmp_path):
+    """A project with a second database, and a third whose driver is missing here."""
+    second = {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "second"}
+    handler = ConnectionHandler({"default": second, "second": second, "legacy": {"ENGINE": "no.such.driver"}})
+    monkeypatch.setattr(session, "connections", handler)
+    monkeypatch.setattr(asked, "connections", handler)
+    yield handler
+    handler.close_all()
+
+
+def test_an_alias_that_no_job_touches_is_never_made(aliases):
+    assert Sessions.watched().heal() == []
+    assert aliases.all(initialized_only=True) == []
+
+
+def test_a_connection_that_a_job_makes_is_closed_after_it_as_nobody_watched_it(aliases):
+    aliases["default"].ensure_connection()
+    sessions = Sessions.watched()
+    aliases["second"].ensure_connection()
+    assert sessions.heal() == []
+    assert aliases["default"].connection is not None
+    assert aliases["second"].connection is None
+
+
+def test_a_connection_that_a_job_made_is_watched_the_next_time(aliases):
+    aliases["second"].ensure_connection()
+    sessions = Sessions.watched()
+    with aliases["second"].cursor() as cursor:
+        cursor.execute("PRAGMA recursive_triggers = ON")
+    (text,) = sessions.heal()
+    assert text.startswith("database second: the session was changed (PRAGMA")
+
+
+@pytest.fixture
+def pool(transactional_db, monkeypatch):
+    """A project whose sessions come from a pool of one."""
+    if connection.vendor != "postgresql" or DRIVER != "psycopg":
+        pytest.skip("only psycopg 3 has a pool")
+    pytest.importorskip("psycopg_pool")
+    options = {**connection.settings_dict["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
+    handler = ConnectionHandler({"default": {**connection.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": 0}})
+    monkeypatch.setattr(session, "connections", handler)
+    monkeypatch.setattr(asked, "connections", handler)
+    yield handler["default"]
+    handler["default"].close()
+    handler["default"].close_pool()
+
+
+def search_path(pooled) -> tuple[int, str]:
+    with pooled.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid(), current_setting('search_path')")
+        return cursor.fetchone()
+
+
+def test_a_clean_session_goes_back_into_the_pool_after_a_job(pool):
+    before = search_path(pool)
+    sessions = Sessions.watched()
+    search_path(pool)
+    assert sessions.heal() == []
+    assert pool.connection is None
+    assert search_path(pool) == before
+
+
+@pytest.mark.parametrize("word", ["SET search_path TO nowhere", "BEGIN; SET search_path TO nowhere"])
+def test_no_other_thread_gets_a_session_from_the_pool_that_a_job_changed(pool, word):
+    number, path = search_path(pool)
+    sessions = Sessions.watched()
+    with pool.cursor() as cursor:
+        cursor.execute(word)
+    assert sessions.heal()
+    assert search_path(pool)[0] != number
+    assert search_path(pool)[1] == path

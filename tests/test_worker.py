@@ -23,7 +23,7 @@ FAR = timedelta(days=1)
 
 
 def handing() -> HandOver:
-    return HandOver(Identity.mine(), Told(local=print, look=print, failed=print))
+    return HandOver(Identity.mine(), Told(local=print, look=print, put_off=print, failed=print))
 
 
 class Stage:

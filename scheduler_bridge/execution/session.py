@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db import connections
+from django.db import Error, connections
 
-from ..connection import IMPATIENT, WATCHFUL, drop
+from ..connection import IMPATIENT_SESSION, WATCHFUL, drop, is_pooled
 
 # Statements that change the session for good; those that end with the transaction are left out.
 _STEERS: Final = re.compile(
@@ -21,8 +22,8 @@ _BEGINS: Final = re.compile(r"\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE
 _ENDS: Final = re.compile(r"\s*(?:COMMIT|ROLLBACK(?!\s+(?:WORK\s+)?TO))\b", re.IGNORECASE)
 # What Django and we say ourselves to each new connection.
 _GREETINGS: Final = (
-    *WATCHFUL.values(),
-    *IMPATIENT.values(),
+    WATCHFUL,
+    *IMPATIENT_SESSION.values(),
     "SET SQL_AUTO_IS_NULL",
     "SET SESSION TRANSACTION ISOLATION",
 )
@@ -37,17 +38,22 @@ class Sessions:
 
     @classmethod
     def watched(cls) -> "Sessions":
-        """Watch every connection from now on, until they are healed."""
+        """Watch every connection from now on, until they are healed.
+
+        Those that are not made yet stay so: the driver of an alias that no job asks for may be missing here.
+        """
         used = connections.all(initialized_only=True)
         sessions = cls(frozenset(connection.alias for connection in used if connection.in_atomic_block))
-        for connection in connections.all():
+        for connection in used:
             connection.execute_wrappers.append(sessions.look)
         return sessions
 
     def look(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         """Pass a statement on, and note one that changes the session."""
-        text = str(sql.as_string(None)) if hasattr(sql, "as_string") else str(sql)  # psycopg's composed statements
-        self._note(context["connection"], text)
+        connection = context["connection"]
+        # What the drivers of PostgreSQL compose; psycopg2 asks a connection how names are quoted.
+        text = sql.as_string(connection.connection) if hasattr(sql, "as_string") else sql
+        self._note(connection, str(text))
         return execute(sql, params, many, context)
 
     def _note(self, connection: Any, text: str) -> None:
@@ -61,20 +67,29 @@ class Sessions:
         """Close each connection that is not clean, and say why; a new one is opened when it is next needed."""
         found = []
         for connection in connections.all(initialized_only=True):
-            if self.look in connection.execute_wrappers:
-                connection.execute_wrappers.remove(self.look)
-            found += self._heal(connection)
+            is_watched = self._is_watched(connection)
+            if connection.alias not in self.atomic and connection.connection is not None:
+                found += self._heal(connection, is_watched)
         return found
 
-    def _heal(self, connection: Any) -> list[str]:
-        if connection.alias in self.atomic or connection.connection is None:
-            return []
+    def _heal(self, connection: Any, is_watched: bool) -> list[str]:
         found = _dirt(connection)
         if connection.alias in self.steered:
             found.append(f"the session was changed ({self.steered[connection.alias]}) and is replaced")
-        if found:
+        if found or not is_watched:
             _renew(connection)
+        elif is_pooled(connection):
+            with suppress(Error):
+                connection.close()  # others wait for it
         return [f"database {connection.alias}: {text}" for text in found]
+
+    def _is_watched(self, connection: Any) -> bool:
+        """Watch no more, and return whether every statement was seen."""
+        try:
+            connection.execute_wrappers.remove(self.look)
+        except ValueError:  # made by the job
+            return False
+        return True
 
 
 def _steers(text: str) -> bool:
@@ -118,7 +133,8 @@ def _is_usable(connection: Any) -> bool:
     """Ask the driver rather than the server where it knows; one that the server closed meanwhile fails at the close of
     the run, which is then written on a new one."""
     if connection.vendor == "postgresql":
-        return not (connection.connection.closed or connection.connection.broken)
+        raw = connection.connection
+        return not (raw.closed or getattr(raw, "broken", False))  # psycopg2 has one word for both
     if connection.vendor == "sqlite":
         return _is_open(connection)
     return bool(connection.is_usable())

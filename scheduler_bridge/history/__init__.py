@@ -27,6 +27,7 @@ from .hand_over import (
     to_look_at,
     told,
 )
+from .mending import mended
 from .prune import prune
 from .queue import all_queued, enqueue, queued
 from .report import next_report_at, report_failed, report_sent, reports_due
@@ -61,6 +62,7 @@ __all__ = [
     "keep",
     "look_again",
     "lost",
+    "mended",
     "next_report_at",
     "one_line",
     "open_runs",

@@ -11,16 +11,13 @@ bounded steps and time; else it is a TriggerError.
 from .conversion import to_trigger
 from .course import Course, Courses
 from .fire_times import Overdue, next_fire, overdue, upcoming, weight
-from .guard import Asked, asked_since
 from .resumed import resumed
 from .stamp import fingerprint
 
 __all__ = [
-    "Asked",
     "Course",
     "Courses",
     "Overdue",
-    "asked_since",
     "fingerprint",
     "next_fire",
     "overdue",

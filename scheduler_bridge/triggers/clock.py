@@ -7,7 +7,8 @@ where it is left out.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -102,11 +103,12 @@ def _within(
         start, stop = max(begin, branch.begin), min(end if best is None else best, branch.end)
         if start >= stop:
             continue
-        wall = pattern.search(_wall(start, branch.offset))
+        reading = _wall(start, branch.offset)
+        wall = pattern.search(reading)
         if is_first:
             first, is_first = wall, False
-        if wall is not None and wall - _wall(start, branch.offset) < stop - start:
-            best = start + (wall - _wall(start, branch.offset))
+        if wall is not None and wall - reading < stop - start:
+            best = start + (wall - reading)
     return best, first
 
 
@@ -116,20 +118,33 @@ def branches(zone: tzinfo, moment: datetime, *, is_real: bool) -> list[Branch]:
     Where wall times that are left out still fire, a branch goes on for so long; where they do not fire again, the next
     one begins so much later.
     """
-    if isinstance(zone, timezone):
-        return [Branch(zone.utcoffset(None), _FIRST, _LAST)]
-    found, begin, offset = [], _FIRST, None
-    for change, before, offset in _changes(zone, moment):
+    try:
+        return _known(zone, moment.toordinal(), is_real)
+    except TypeError:  # a zone that has no hash, as some of dateutil
+        return _branches(zone, moment.toordinal(), is_real)
+
+
+def _branches(zone: tzinfo, day: int, is_real: bool) -> list[Branch]:
+    found, begin = [], _FIRST
+    looks = _looks(zone, datetime.fromordinal(day).replace(tzinfo=UTC))
+    for change, before, offset in _changes(zone, looks):
         shift = _ZERO if is_real else offset - before
         found.append(Branch(before, begin, change + max(_ZERO, shift)))
         begin = change + max(_ZERO, -shift)
-    return [*found, Branch(_offset(zone, moment) if offset is None else offset, begin, _LAST)]
+    return [*found, Branch(looks[-1][1], begin, _LAST)]
 
 
-def _changes(zone: tzinfo, moment: datetime) -> Iterator[tuple[datetime, timedelta, timedelta]]:
-    """Yield the changes of the clock near a moment: when, and the offsets before and after."""
-    start = moment.replace(microsecond=0) - REACH
-    looks = [(look, _offset(zone, look)) for look in (start, start + REACH, start + SPAN, start + SPAN + REACH)]
+_known = lru_cache(maxsize=8192)(_branches)
+
+
+def _looks(zone: tzinfo, day: datetime) -> list[tuple[datetime, timedelta]]:
+    """Look at the clock often enough to see each change that matters for a stretch that begins on this day of UTC."""
+    looks = (day + number * REACH for number in range(-1, 4))
+    return [(look, _offset(zone, look)) for look in looks]
+
+
+def _changes(zone: tzinfo, looks: list[tuple[datetime, timedelta]]) -> Iterator[tuple[datetime, timedelta, timedelta]]:
+    """Yield the changes of the clock between these looks at it: when, and the offsets before and after."""
     for (before, old), (after, new) in pairwise(looks):
         if old == new:
             continue

@@ -26,6 +26,11 @@ class Combined(Strict):
         """Whether one of its members is."""
         return any(member.is_foreign for member in self.triggers)
 
+    @property
+    def takes_long(self) -> bool:
+        """Whether one of its members does."""
+        return any(member.takes_long for member in self.triggers)
+
     def steady(self) -> Strict:
         """Return it without its random part and those of its members."""
         return type(self)([member.steady() for member in self.triggers])
@@ -65,6 +70,11 @@ class ExactAnd(Combined, AndTrigger):
             f"expected a moment at which all members of {self} fire, got none up to {after:%Y-%m-%d} ({STEPS:,} steps);"
             " an AndTrigger fires only at a moment that every member names to the microsecond"
         )
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether asking it for many fire times has no bound but that on its time: each may take thousands of steps."""
+        return True
 
     def weight(self, fire_time: datetime) -> int:
         """Return how many wall times fall on this instant for every member."""

@@ -1,5 +1,6 @@
 """Schedule to trigger: each in its exact form, where it has one; every other behind a guard."""
 
+from copy import copy
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -67,7 +68,16 @@ def _exact(trigger: Any, anchor: datetime | None) -> Strict:
             return ExactOr([strict(member, anchor) for member in trigger.triggers], trigger.jitter)
         case "AndTrigger":
             return ExactAnd([strict(member, anchor) for member in trigger.triggers], trigger.jitter)
-    return Foreign(trigger)
+    return Foreign(_anchored(trigger, anchor), trigger)
+
+
+def _anchored(trigger: Any, anchor: datetime | None) -> Any:
+    """Return an interval with a search of its own on the grid of its last fire time, where it has no start."""
+    if anchor is None or not interval_floats(trigger):
+        return trigger
+    found = copy(trigger)
+    found.start_date = anchor.astimezone(UTC) + trigger.interval
+    return found
 
 
 def _stock(type_: type) -> str:

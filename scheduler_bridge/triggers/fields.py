@@ -42,9 +42,17 @@ class Fields(Pattern):
         )
         # Seen on the first fields alone: a list that begins with a star counts, as cron(8) reads it.
         self.is_real = hour.startswith("*") or minute.startswith("*")
+        self._latest: tuple[date, date | None] = (date.min, None)
 
     def day_from(self, day: date) -> date | None:
         """Return the first day from this one on that the fields name."""
+        asked, found = self._latest  # most are asked for one day again and again
+        if asked != day:
+            found = self._search(day)
+            self._latest = (day, found)
+        return found
+
+    def _search(self, day: date) -> date | None:
         for year in self._years(day.year):
             earliest = day.month if year == day.year else 1
             for month in self._months[bisect_left(self._months, earliest) :]:

@@ -10,7 +10,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from .conversion import strict
 from .exact import ExactInterval
-from .guard import ALL_WITHIN, asking, bounded
+from .guard import ALL_WITHIN, bounded
 from .strict import Strict
 
 T = TypeVar("T")
@@ -79,7 +79,4 @@ def _course(trigger: Strict, after: datetime) -> Iterator[datetime]:
 
 def whole(trigger: Strict, call: Callable[[], T]) -> T:
     """Return what a call returns that asks this trigger many times, or asks its members."""
-    if trigger.is_foreign:
-        return bounded(trigger, call, ALL_WITHIN)
-    with asking(trigger):
-        return call()
+    return bounded(call, ALL_WITHIN) if trigger.takes_long else call()

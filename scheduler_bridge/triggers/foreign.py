@@ -16,8 +16,10 @@ STEPS: Final = 10_000
 class Foreign(Strict):
     """Asks a trigger as APScheduler does at first, and on from its own answers where those are not later."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: Given, original: Given | None = None) -> None:
         self.given = given
+        # What the settings hold, by which one that did not answer is known again.
+        self.original = given if original is None else original
         self._last: datetime | None = None
 
     @property
@@ -42,7 +44,7 @@ class Foreign(Strict):
         raise TriggerError(f"expected a fire time of {self.name} later than {after}, got {found} after {STEPS:,} steps")
 
     def _answer(self, previous: datetime | None, after: datetime) -> datetime | None:
-        found = answer(self.given, previous, after + TICK)
+        found = answer(self.given, self.original, previous, after + TICK)
         return None if found is None else moment_of(found, self.name)
 
     def _apart(self, found: datetime | None, after: datetime) -> datetime | None:
@@ -60,7 +62,7 @@ class Foreign(Strict):
             given.jitter = None
         except Exception:
             return self
-        return Foreign(given)
+        return Foreign(given, self.original)
 
     def __str__(self) -> str:
         return said(self.given)

@@ -1,4 +1,4 @@
-"""How long a trigger that others made may take, and which trigger is asked right now.
+"""How long a trigger that others made may take to answer.
 
 Such a trigger is asked in a thread of its own, which is waited for so long and no longer. A call that asks many times
 is handed over as a whole, so that it costs one change of threads and has one limit.
@@ -7,8 +7,8 @@ is handed over as a whole, so that it costs one change of threads and has one li
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
 
-from apscheduler.triggers.base import BaseTrigger
+from django.db import connections
 
 from ..exceptions import TriggerError
 from ..said import cause, kind
@@ -27,7 +27,7 @@ REST: Final = 60.0  # seconds for which one that did not answer is not asked aga
 # Waiting goes by slices that are counted: a process that was stopped for an hour waited for one of them.
 _SLICE: Final = 0.1
 _LAST_WORDS: Final = 0.2  # seconds that a thread gets to end once it was told to
-_IDLE: Final = 1.0  # seconds after which a thread that nobody needs ends
+_IDLE: Final = 0.2  # seconds after which a thread that nobody needs ends
 
 T = TypeVar("T")
 
@@ -37,15 +37,6 @@ class Given(Protocol):
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> Any:
         """Return the next fire time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An ask that goes on right now."""
-
-    since: float  # as time.monotonic() counts
-    trigger: BaseTrigger  # as `to_trigger` returned it
-    thread: int
 
 
 class _Ended(BaseException):
@@ -93,6 +84,7 @@ class _Asker(threading.Thread):
                 _here.asker = self
                 task.run()
                 del task
+                connections.close_all()  # what a trigger that reads the database has opened in this thread
 
     def end(self) -> None:
         """Raise an exception in what it runs; a call of C sees it when it returns."""
@@ -118,42 +110,25 @@ class _Room:
         self.lock = threading.Lock()
         self.idle: list[_Asker] = []
         self.unanswered: dict[int, _Unanswered] = {}
-        self.asks: dict[int, Asked] = {}
 
 
 _here = _Here()
 _room = _Room()
 
 
-def asked_since() -> Asked | None:
-    """Return the ask that goes on for longest right now, in whatever thread; None when there is none."""
-    return min(tuple(_room.asks.values()), key=lambda ask: ask.since, default=None)
-
-
-@contextmanager
-def asking(trigger: BaseTrigger) -> Iterator[None]:
-    """Note that this thread asks this trigger now; what asks further ones for its answer is noted once."""
-    thread = threading.get_ident()
-    if thread in _room.asks or _here.asker is not None:
-        yield
-        return
-    _room.asks[thread] = Asked(since=monotonic(), trigger=trigger, thread=thread)
-    try:
-        yield
-    finally:
-        del _room.asks[thread]
-
-
-def answer(given: Given, previous: datetime | None, now: datetime) -> Any:
+def answer(given: Given, original: Given, previous: datetime | None, now: datetime) -> Any:
     """Return what a trigger that others made answers; beyond the last year of the calendar it has no fire time.
+
+    Args:
+        original: what it was copied from, or itself; by this one that did not answer is known again.
 
     Raises:
         TriggerError: it raised, or has not answered an ask of a moment ago.
     """
-    _refuse(given)
+    _refuse(original)
     asker = _here.asker
     if asker is not None:
-        asker.given, asker.asks = given, asker.asks + 1
+        asker.given, asker.asks = original, asker.asks + 1
     try:
         return given.get_next_fire_time(previous, now)
     except OverflowError:
@@ -166,7 +141,7 @@ def answer(given: Given, previous: datetime | None, now: datetime) -> Any:
         raise TriggerError(f"expected a fire time of {kind(given)}, got {cause(error)}") from error
 
 
-def bounded(trigger: BaseTrigger, call: Callable[[], T], within: float = ANSWER_WITHIN) -> T:
+def bounded(call: Callable[[], T], within: float = ANSWER_WITHIN) -> T:
     """Return what this call returns, whose asks must be answered in time.
 
     Raises:
@@ -175,14 +150,18 @@ def bounded(trigger: BaseTrigger, call: Callable[[], T], within: float = ANSWER_
     if _here.asker is not None:
         return call()
     task = _Task(call)
-    with asking(trigger):
-        try:
-            asker = _asker()
-        except RuntimeError:  # the system has no thread left, or the process ends
-            return call()
-        asker.tasks.put(task)
-        if not _waited(task, asker, within):
-            raise _overrun(task, asker, within)
+    try:
+        asker = _asker()
+    except RuntimeError:  # the system has no thread left, or the process ends
+        return call()
+    asker.tasks.put(task)
+    try:
+        is_done = _waited(task, asker, within)
+    except BaseException:  # a person, or a signal
+        asker.is_left = True
+        raise
+    if not is_done:
+        raise _overrun(task, asker, within)
     with _room.lock:
         _room.idle.append(asker)
     if task.error is not None:

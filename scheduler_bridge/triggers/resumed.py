@@ -23,6 +23,11 @@ class Resumed(Strict):
         """Whether the trigger it resumes is."""
         return self.trigger.is_foreign
 
+    @property
+    def takes_long(self) -> bool:
+        """Whether the trigger it resumes does."""
+        return self.trigger.takes_long
+
     def _following(self, after: datetime) -> datetime | None:
         if after < self.due:
             return self.due

@@ -8,7 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from ..exceptions import TriggerError
 from ..said import cause, kind, shown
-from .guard import asking, bounded
+from .guard import bounded
 
 TICK: Final = timedelta(microseconds=1)
 # Whoever fires more often than this never catches up with the clock.
@@ -45,6 +45,11 @@ class Strict(BaseTrigger):
         return False
 
     @property
+    def takes_long(self) -> bool:
+        """Whether asking it for many fire times has no bound but that on its time."""
+        return self.is_foreign
+
+    @property
     def name(self) -> str:
         """What errors call it."""
         return type(self).__name__
@@ -53,9 +58,8 @@ class Strict(BaseTrigger):
         """Return the next fire time as APScheduler asks for it."""
         after = after_instant(previous_fire_time, now)
         if self.is_foreign:
-            return bounded(self, partial(self.later, after))
-        with asking(self):
-            return self.later(after)
+            return bounded(partial(self.later, after))
+        return self.later(after)
 
     def later(self, after: datetime) -> datetime | None:
         """Return the first fire time later than this moment; None when there is none."""
@@ -63,14 +67,16 @@ class Strict(BaseTrigger):
         jitter = getattr(self, "jitter", None)
         if found is None or not jitter:
             return found
+        # One drawn towards the past would be asked for its own fire time again and again.
+        if not isinstance(jitter, int | float) or not 0 < jitter < float("inf"):
+            raise TriggerError(f"expected seconds from zero on as jitter of {self.name}, got {shown(jitter)}")
         try:
-            drawn: datetime = max(self._apply_jitter(found, jitter, after), after + TICK)
+            drawn: datetime = self._apply_jitter(found, jitter, after)
         except OverflowError:
             return None
-        except Exception as error:
-            raise TriggerError(f"expected a number of seconds as jitter of {self.name}, got {shown(jitter)}") from error
+        # A random part does not reach beyond the end, as with APScheduler; a calendar interval ends by days.
         end = getattr(self, "end_date", None)
-        return drawn if end is None else min(drawn, max(found, moment_of(end, self.name)))
+        return min(drawn, max(found, end)) if isinstance(end, datetime) else drawn
 
     def following(self, after: datetime) -> datetime | None:
         """Return the first fire time later than this moment, its random part left out."""

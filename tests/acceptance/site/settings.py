@@ -24,6 +24,9 @@ AUTH_USER_MODEL = "auth.User"
 DATABASES = {"default": {**_DATABASES[ENGINE], "NAME": os.environ["SITE_DATABASE"]}}
 if "SITE_PORT" in os.environ:
     DATABASES["default"]["PORT"] = os.environ["SITE_PORT"]
+if "SITE_POOL" in os.environ:
+    options = {**DATABASES["default"].get("OPTIONS", {}), "pool": json.loads(os.environ["SITE_POOL"])}
+    DATABASES["default"]["OPTIONS"] = options
 _FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 _MAIL_FOLDER = os.environ["SITE_FOLDER"] + "/mail"
 if django.VERSION >= (6, 1):
