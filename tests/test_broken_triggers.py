@@ -417,7 +417,7 @@ def loop(shop, me):
         done: list[Firing] = []
         told: list[str] = []
         worker = ByHand(done.append, pytest.fail)
-        desk = HandOver(me, Told(local=print, look=print, failed=print))
+        desk = HandOver(me, Told(local=print, look=print, failed=print, put_off=print))
         scheduler = Scheduler(worker, desk, lambda scheduler, now: None, lambda job, error: told.append(job.name))
         scheduler._main_loop = lambda: None
         scheduler.start()

@@ -57,7 +57,7 @@ def fired(trigger: BaseTrigger, begin: datetime, end: datetime) -> list[datetime
     """Turn the loop from one fire time to the next, and return those that it handed to the worker."""
     done: list[Firing] = []
     worker = ByHand(done.append, pytest.fail)
-    desk = HandOver(Identity.mine(), Told(local=print, look=print, failed=print))
+    desk = HandOver(Identity.mine(), Told(local=print, look=print, failed=print, put_off=print))
     scheduler = Scheduler(worker, desk, lambda scheduler, now: None, lambda job, error: pytest.fail(str(error)))
     scheduler._main_loop = lambda: None
     with time_machine.travel(begin, tick=False) as clock:
