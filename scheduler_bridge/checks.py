@@ -1,6 +1,6 @@
 """What ``manage.py check`` finds: wrong definitions, wrong settings, an unsuitable database or engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
@@ -16,10 +16,11 @@ from django.db import connections, router
 
 from . import conf, engine, plan, schedules, triggers
 from .conf import SettingsOverride, Unset
-from .definition import JobDefinition, Problem, args_problems
+from .definition import JobDefinition, Problem, args_problems, args_refusal
 from .discovery import chain_problems, discover
 from .exceptions import ScheduleError, TriggerError
 from .models import Job
+from .plain import shown, told
 from .schedules import Custom
 
 SQLITE_TIMEOUT = 20  # seconds
@@ -50,18 +51,17 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     """Find bad values in SCHEDULER_BRIDGE."""
     hint = "See the table of settings in the README of scheduler_bridge."
     texts = conf.problems(conf.raw())
-    if texts:
-        return [checks.Error(f"SCHEDULER_BRIDGE: {text}", hint=hint, id="scheduler_bridge.E001") for text in texts]
-    return list(_check_overrides())
+    wrong = [checks.Error(f"SCHEDULER_BRIDGE: {text}", hint=hint, id="scheduler_bridge.E001") for text in texts]
+    return [*wrong, *_check_overrides()]
 
 
 def _check_overrides() -> Iterator[CheckMessage]:
     found = discover()
-    for name, override in conf.load().overrides.items():
+    for name, override in conf.load_sound().overrides.items():
         if name not in found.definitions and name not in found.broken:
-            near = get_close_matches(name, list(found.definitions), 1, 0.4)
+            near = get_close_matches(str(name), list(found.definitions), 1, 0.4)
             yield checks.Error(
-                f"SCHEDULER_BRIDGE: OVERRIDES names {name!r}, which is no job",
+                f"SCHEDULER_BRIDGE: OVERRIDES names {shown(name)}, which is no job",
                 hint=f"Did you mean {near[0]!r}?" if near else "See manage.py scheduledjobs list.",
                 id="scheduler_bridge.E002",
             )
@@ -69,20 +69,32 @@ def _check_overrides() -> Iterator[CheckMessage]:
             plan.settings_schedule(override)
         except ScheduleError as error:
             yield checks.Error(
-                f"SCHEDULER_BRIDGE: OVERRIDES[{name!r}]: {error}",
+                f"SCHEDULER_BRIDGE: OVERRIDES[{shown(name)}]: {told(error)}",
                 hint='Write for example {"interval": timedelta(minutes=30)} or {"times": ["09:30"]}.',
                 id="scheduler_bridge.E003",
             )
+        if name in found.definitions and not isinstance(override.args, Unset):
+            yield from _check_args(found.definitions[name], override.args)
+
+
+def _check_args(definition: JobDefinition, args: tuple[str, ...]) -> Iterator[CheckMessage]:
+    refusal = args_refusal(definition, args)
+    if refusal:
+        yield checks.Error(
+            f"SCHEDULER_BRIDGE: OVERRIDES[{definition.name!r}]: {refusal}",
+            hint=f"See what it takes: manage.py {definition.command} --help",
+            id="scheduler_bridge.E008",
+        )
 
 
 def check_definitions(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Find what is wrong with the jobs themselves."""
-    found = discover()
+    found, overrides = discover(), conf.load_sound().overrides
     chains = chain_problems(found)
     messages = [
         _message(definition, problem)
         for name, definition in found.definitions.items()
-        for problem in (*definition.problems, *args_problems(definition), *chains.get(name, ()))
+        for problem in (*definition.problems, *_args_problems(definition, overrides), *chains.get(name, ()))
     ]
     for name, broken in found.broken.items():
         messages.append(
@@ -93,6 +105,11 @@ def check_definitions(app_configs: Any = None, **kwargs: Any) -> list[CheckMessa
             )
         )
     return messages
+
+
+def _args_problems(definition: JobDefinition, overrides: Mapping[str, SettingsOverride]) -> tuple[Problem, ...]:
+    override = overrides.get(definition.name, SettingsOverride())
+    return args_problems(definition, plan.args_of(definition, override).value)
 
 
 def _message(definition: JobDefinition, problem: Problem) -> CheckMessage:
@@ -135,12 +152,10 @@ def _check_trigger(name: str, schedule: Custom, zone: tzinfo, now: datetime) -> 
 
 def check_databases(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Find a project whose databases do not suit, without touching one."""
-    if conf.problems(conf.raw()):
-        return []
     if not apps.is_installed("django_apscheduler"):
         hint = 'Add "django_apscheduler" to INSTALLED_APPS.'
         return [checks.Error("django_apscheduler is not installed", hint=hint, id="scheduler_bridge.E010")]
-    using = conf.load().database
+    using = conf.load_sound().database
     if using not in django_settings.DATABASES:
         hint = f"Name one of {', '.join(django_settings.DATABASES)}."
         return [checks.Error(f"DATABASE: no such alias: {using!r}", hint=hint, id="scheduler_bridge.E011")]
@@ -173,9 +188,9 @@ def _check_sqlite(using: str) -> Iterator[CheckMessage]:
 
 def check_engine(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Find an engine that cannot be used, and queues that it does not have."""
-    if conf.problems(conf.raw()):
-        return []
     found = [*_check_queues_of_internal_jobs()]
+    if conf.problems(conf.raw()):
+        return found
     refusal = engine.problem()
     if refusal:
         hint = "Name an alias of TASKS whose backend has workers, and install the package of that backend."
@@ -189,11 +204,11 @@ def check_engine(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 def _check_queues_of_internal_jobs() -> Iterator[CheckMessage]:
     definitions = discover().definitions
-    for name, override in conf.load().overrides.items():
+    for name, override in conf.load_sound().overrides.items():
         is_internal = name in definitions and definitions[name].internal
         if is_internal and override.queue and not isinstance(override.queue, Unset):
             yield checks.Error(
-                f"SCHEDULER_BRIDGE: OVERRIDES[{name!r}]: queue {override.queue!r} is given to an internal job",
+                f"SCHEDULER_BRIDGE: OVERRIDES[{shown(name)}]: queue {override.queue!r} is given to an internal job",
                 hint="An internal job runs in the runner: take the queue out, or make the job external.",
                 id="scheduler_bridge.E006",
             )

@@ -48,5 +48,17 @@ def one_line(text: str, limit: int) -> str:
     return " ".join(plain(" ".join(text.split())).split())[:limit]
 
 
+def shown(value: object, limit: int = 500) -> str:
+    """Return what Python shows of any value, in a text of bounded length; one that cannot be shown, by its type."""
+    with suppress(BaseException):  # foreign code, which may even try to leave the process
+        return one_line(repr(value), limit)
+    return one_line(object.__repr__(value), limit)
+
+
+def trouble(error: BaseException, limit: int = 500) -> str:
+    """Return the type and the text of any error in one line."""
+    return one_line(f"{named(error)}: {told(error)}", limit)
+
+
 def _is_harmful(letter: str) -> bool:
     return letter in _DIRECTIONS or unicodedata.category(letter) == "Cc"

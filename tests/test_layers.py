@@ -19,6 +19,8 @@ PLAN = (
     "engine",
     "schedules",
     "until",
+    "isolation",
+    "parsing",
     "definition",
     "discovery",
     "router",

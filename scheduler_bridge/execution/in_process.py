@@ -6,8 +6,8 @@ from typing import Any, Final
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand, CommandError
 
-from ..definition import takes_nothing
 from ..models import Status
+from ..parsing import takes_nothing
 from ..plain import told
 from . import console
 from .exit_code import described, exit_code
