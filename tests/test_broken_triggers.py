@@ -11,6 +11,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from django.contrib.auth import get_user_model
 from django.core import mail
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -18,6 +19,7 @@ from scheduler_bridge import (
     api,
     checks,
     coming,
+    conf,
     deployment,
     diagnosis,
     discovery,
@@ -224,6 +226,16 @@ def test_a_row_read_before_takes_nothing_back(shop, now):
     stale.description = "another"
     Job.save(stale)
     assert shop.bad().broken == "x"
+
+
+def test_no_row_is_locked_while_a_trigger_is_waited_for(shop, now, monkeypatch):
+    shop.time(made("sleeps"))
+    monkeypatch.setattr(guard, "ANSWER_WITHIN", 0.5)
+    asked = []
+    begin, trigger = transaction.atomic, conf.load().overrides["shop.bad"].trigger
+    monkeypatch.setattr(transaction, "atomic", lambda **options: asked.append(trigger.asked) or begin(**options))
+    registry.sync(now)
+    assert asked[0] == trigger.asked == 1
 
 
 # The runner's reading
