@@ -36,7 +36,7 @@ from scheduler_bridge import (
 from scheduler_bridge.discovery import Discovery, discover
 from scheduler_bridge.exceptions import NothingToSkip, TriggerError
 from scheduler_bridge.handing import HandOver, Told
-from scheduler_bridge.history import Firing
+from scheduler_bridge.history import Firing, breaking
 from scheduler_bridge.management import listing
 from scheduler_bridge.models import Cause, Job, Report, Run, Status
 from scheduler_bridge.scheduler import Scheduler
@@ -168,6 +168,23 @@ def test_of_two_processes_that_find_it_one_reports(shop, now):
     assert history.report_broken(now + MINUTE) == ()
 
 
+def test_of_two_processes_that_have_read_it_one_reports(shop, now):
+    shop.time(made("raises"))
+    deployment.follow(now)
+    row = shop.bad()
+    found = [breaking._report(row, now + number * MINUTE) for number in range(2)]
+    assert [run is not None for run in found] == [True, False]
+    assert Run.objects.count() == 1
+
+
+def test_one_that_answers_again_is_not_reported_any_more(shop, now):
+    shop.time(made("raises"))
+    deployment.follow(now)
+    row = shop.bad()
+    Job.objects.filter(pk=row.pk).update(trigger_error="")
+    assert breaking._report(row, now) is None
+
+
 def test_a_row_that_is_broken_otherwise_is_not_reported_for_its_trigger(shop, now):
     shop.time(made("raises"))
     deployment.follow(now)
@@ -265,6 +282,20 @@ def test_what_was_due_as_the_trigger_broke_still_runs(shop, now):
         assert planned["shop.bad"].trigger is None
         assert (planned["shop.bad"].due.latest, planned["shop.bad"].due.coalesced) == (now + MINUTE, 0)
     assert shop.bad().next_run_at == now + MINUTE
+
+
+def test_a_mended_trigger_owes_what_was_due_before_and_nothing_of_the_time_between(shop, now):
+    trigger = Changing(BREAKING["raises"][0], is_bad=False)
+    shop.time(trigger)
+    shop.follow(now)
+    trigger.is_bad = True
+    reader = registry.Reader()
+    reader.read_all(now + 10 * MINUTE)
+    trigger.is_bad = False
+    later = now + 3 * HOUR
+    planned = {item.name: item for item in reader.read_all(later).planned}["shop.bad"]
+    assert (planned.due.latest, planned.due.coalesced) == (now + MINUTE, 0)
+    assert planned.next_run_at == later + MINUTE
 
 
 def test_a_broken_trigger_is_asked_again_after_a_pause_that_grows_to_an_hour(shop, now):
