@@ -111,7 +111,7 @@ def test_what_breaks_its_word_is_a_trigger_error_that_says_how(name):
 def test_one_whose_fire_times_follow_at_once_is_refused():
     trigger = custom(lambda previous, now: now)
     with pytest.raises(TriggerError, match="10 milliseconds apart"):
-        upcoming(trigger, NOW, 3)
+        upcoming(trigger, NOW, 9)
 
 
 def test_what_is_no_trigger_at_all_is_refused_when_it_is_asked():
@@ -315,14 +315,19 @@ def test_a_raw_trigger_is_held_to_the_same():
 
 
 def test_a_connection_that_a_trigger_opens_is_closed_again():
-    closed = threading.Event()
+    closed = []
+
+    def close():
+        closed.append(threading.current_thread())
+        raise OSError("broken already")
 
     def reads(previous, now):
-        connections["default"].close = closed.set  # that of the thread it is asked in
+        connections["default"].close = close  # that of the thread it is asked in
         return NOW + HOUR
 
-    assert next_fire(custom(reads), NOW) == NOW + HOUR
-    assert closed.wait(20)
+    assert [next_fire(custom(reads), NOW) for _ in range(3)] == [NOW + HOUR] * 3
+    assert len(closed) == 3
+    assert threading.main_thread() not in closed
 
 
 def test_the_thread_of_an_ask_that_a_person_interrupts_ends(monkeypatch):
@@ -363,3 +368,13 @@ class Standing(Strict):
 def test_a_search_of_ours_is_held_to_the_same():
     with pytest.raises(TriggerError, match="later than"):
         next_fire(Standing(), NOW)
+
+
+def test_many_answers_that_take_too_long_together_are_no_ask_without_an_answer(quick, monkeypatch):
+    monkeypatch.setattr(fire_times, "ALL_WITHIN", 0.6)
+    pause = threading.Event()
+    trigger = custom(lambda previous, now: None if pause.wait(0.05) else now + HOUR)
+    with pytest.raises(TriggerError, match="got some of them") as caught:
+        upcoming(trigger, NOW, 10_000)
+    assert not caught.value.stalled
+    assert next_fire(trigger, NOW) == NOW + HOUR + timedelta(microseconds=1)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
@@ -59,6 +60,7 @@ class _Task:
         except BaseException as error:
             self.error = error
         finally:
+            _close()
             self.done.release()
 
 
@@ -81,15 +83,22 @@ class _Asker(threading.Thread):
                     if _retire(self):
                         return
                     continue
-                _here.asker = self
+                _here.asker, self.given, self.asks = self, None, 0
                 task.run()
                 del task
-                connections.close_all()  # what a trigger that reads the database has opened in this thread
 
     def end(self) -> None:
         """Raise an exception in what it runs; a call of C sees it when it returns."""
         self.is_left = True
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident or 0), ctypes.py_object(_Ended))
+
+
+class _Waited(Enum):
+    """How waiting for a task has ended."""
+
+    DONE = "it has ended"
+    ONE = "one ask took too long"
+    ALL = "all asks together took too long"
 
 
 class _Here(threading.local):
@@ -156,12 +165,12 @@ def bounded(call: Callable[[], T], within: float = ANSWER_WITHIN) -> T:
         return call()
     asker.tasks.put(task)
     try:
-        is_done = _waited(task, asker, within)
+        waited = _waited(task, asker, within)
     except BaseException:  # a person, or a signal
         asker.is_left = True
         raise
-    if not is_done:
-        raise _overrun(task, asker, within)
+    if waited is not _Waited.DONE:
+        raise _overrun(task, asker, within, waited)
     with _room.lock:
         _room.idle.append(asker)
     if task.error is not None:
@@ -170,27 +179,26 @@ def bounded(call: Callable[[], T], within: float = ANSWER_WITHIN) -> T:
     return found
 
 
-def _waited(task: _Task, asker: _Asker, within: float) -> bool:
-    """Wait for a task; False when one ask, or all of them, took too long."""
+def _waited(task: _Task, asker: _Asker, within: float) -> _Waited:
+    """Wait for a task until one ask, or all of them, took too long."""
     asks, slices = -1, 0
     for _ in range(round(within / _SLICE)):
         if task.done.acquire(timeout=_SLICE):
-            return True
+            return _Waited.DONE
         slices = slices + 1 if asker.asks == asks else 1
         asks = asker.asks
         if slices >= round(ANSWER_WITHIN / _SLICE):
-            break
-    return task.done.acquire(blocking=False)
+            return _Waited.ONE
+    return _Waited.ALL
 
 
-def _overrun(task: _Task, asker: _Asker, within: float) -> TriggerError:
-    before = asker.asks
-    given, is_one_ask = asker.given, not task.done.acquire(timeout=_SLICE) and asker.asks == before
+def _overrun(task: _Task, asker: _Asker, within: float, waited: _Waited) -> TriggerError:
+    given = asker.given
     asker.end()
     task.done.acquire(timeout=_LAST_WORDS)
-    if given is None:
-        return TriggerError(f"expected an answer within {within:.0f} seconds, got none")
-    if not is_one_ask:
+    if given is None:  # a search of ours, through thousands of steps
+        return TriggerError(f"expected fire times within {within:.0f} seconds, got no answer")
+    if waited is _Waited.ALL:
         return TriggerError(f"expected all fire times of {kind(given)} within {within:.0f} seconds, got some of them")
     with _room.lock:
         _room.unanswered[id(given)] = _Unanswered(given, asker, monotonic())
@@ -214,8 +222,10 @@ def _no_answer(given: Given) -> str:
 
 def _asker() -> _Asker:
     with _room.lock:
-        if _room.idle:
-            return _room.idle.pop()
+        while _room.idle:
+            asker = _room.idle.pop()
+            if asker.is_alive():
+                return asker
     asker = _Asker()
     asker.start()
     return asker
@@ -228,6 +238,12 @@ def _retire(asker: _Asker) -> bool:
             _room.idle.remove(asker)
             return True
     return False
+
+
+def _close() -> None:
+    """Close what a trigger that reads the database has opened in this thread."""
+    with suppress(Exception):  # a connection that is broken already, or settings without a database
+        connections.close_all()
 
 
 def _forget() -> None:
