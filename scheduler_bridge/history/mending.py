@@ -23,7 +23,9 @@ T = TypeVar("T")
 
 
 def insisted(step: Callable[[], T], names: Collection[str]) -> T:
-    """Do what adds a row, and once more where it failed for something that could be made good.
+    """Do what adds a row, and once more after what it may have failed for was made good.
+
+    A sequence that was one behind has moved on by the failure itself.
 
     Args:
         names: of the jobs that it is about.
@@ -31,8 +33,7 @@ def insisted(step: Callable[[], T], names: Collection[str]) -> T:
     try:
         return step()
     except IntegrityError as error:
-        if not mended(names, error):
-            raise
+        mended(names, error)
     return step()
 
 
