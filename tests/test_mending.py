@@ -48,6 +48,7 @@ def test_a_job_whose_row_of_the_ledger_was_deleted_runs_and_has_it_again(firing,
     assert claim(firing, me).status == Status.RUNNING
     assert DjangoJob.objects.filter(id=firing.name).exists()
     assert DjangoJobExecution.objects.get(job_id=firing.name).run_time == firing.fire_time
+    assert "lacked demo.specimen: its row is made anew" in caplog.text
 
 
 def test_one_asked_for_by_hand_too(job, firing, me, now):
