@@ -410,6 +410,7 @@ def test_what_cannot_be_recorded_is_put_off_and_the_next_one_goes_on(desk, outsi
 
     with monkeypatch.context() as patch:
         patch.setattr(history, "hand_over", refuse)
+        patch.setattr("scheduler_bridge.connection.drop", lambda alias: None)
         desk._hand_over(row.name, firing)
     ((name, fire_time, error),) = outside.given_up
     assert (name, fire_time, str(error)) == (row.name, firing.fire_time, "some other key")

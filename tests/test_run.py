@@ -286,6 +286,12 @@ def test_an_outage_at_the_end_loses_no_outcome_even_while_stopping(firing, place
     assert Run.objects.get().status == Status.SUCCEEDED
 
 
+@pytest.fixture
+def keep(monkeypatch):
+    """Keep the connection, and with it the transaction of the test."""
+    monkeypatch.setattr("scheduler_bridge.connection.drop", lambda alias: None)
+
+
 class Mute(Exception):
     def __str__(self):
         raise ValueError("no words")
@@ -300,7 +306,9 @@ class Mute(Exception):
         ("skip", DataError("too long")),
     ],
 )
-def test_what_cannot_be_recorded_is_given_up_for_now_and_stays_due(firing, place, define, monkeypatch, step, error):
+def test_what_cannot_be_recorded_is_given_up_for_now_and_stays_due(
+    firing, place, define, monkeypatch, keep, step, error
+):
     def refuse(*words):
         raise error
 
@@ -315,7 +323,7 @@ def test_what_cannot_be_recorded_is_given_up_for_now_and_stays_due(firing, place
     assert Run.objects.count() == 1
 
 
-def test_an_outage_is_waited_for_whatever_its_class(firing, place, monkeypatch):
+def test_an_outage_is_waited_for_whatever_its_class(firing, place, monkeypatch, keep):
     class ReadOnly(Exception):
         sqlstate = "25006"
 
