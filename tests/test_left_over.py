@@ -133,3 +133,11 @@ def test_where_the_system_holds_on_to_no_process_what_is_proved_is_ended_all_the
     process = carrying("#this-one")
     assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
     assert process.poll() is not None
+
+
+def test_what_is_proved_and_does_not_go_is_not_said_to_be_unproved(me, lost, carrying, monkeypatch):
+    monkeypatch.setattr(child_process, "sweep", lambda marks: ("7 in the hands of the kernel",))
+    carrying("#this-one")
+    assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
+    lost.refresh_from_db()
+    assert lost.warning == "7 in the hands of the kernel"
