@@ -18,21 +18,12 @@ from tests.chaos import servers
 from tests.engines.kinds import ENGINES
 from tests.settings import ENGINE
 
+from . import databases
 from .engaged import Engaged, engaged
+from .sharing import shared
 from .stage import Stage, staged
 
 ROOT = Path(__file__).parents[2]
-# The files whose tests wait for minutes in all.
-LONGEST = (
-    "test_child_process",
-    "test_database_faults",
-    "test_failover",
-    "test_faults",
-    "test_hosts",
-    "test_job_faults",
-    "test_runner_process",
-    "test_world_faults",
-)
 
 
 @dataclass
@@ -45,14 +36,17 @@ class Site:
     # A number of a process comes again: what a test that was killed left on a server must not be in the way.
     name: str = field(default_factory=lambda: f"sb_{os.getpid()}_{uuid.uuid4().hex[:8]}")
 
+    @property
+    def database(self) -> str:
+        return str(self.folder / "site.sqlite3") if ENGINE == "sqlite" else self.name
+
     def environment(self) -> dict[str, str]:
-        name = str(self.folder / "site.sqlite3") if ENGINE == "sqlite" else self.name
         jobs = json.dumps([f"tests.acceptance.site.{job}" for job in self.jobs])
         return {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.acceptance.site.settings",
             "PYTHONPATH": str(ROOT),
-            "SITE_DATABASE": name,
+            "SITE_DATABASE": self.database,
             "SITE_FOLDER": str(self.folder),
             "SITE_JOBS": jobs,
             **self.env,
@@ -142,18 +136,32 @@ class Site:
         return runner.wait(timeout)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path)
-    _create(site)
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated database, of which each site has a copy; all processes of one call of pytest share it."""
+    base = tmp_path_factory.getbasetemp()
+    with shared(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base, _migrated, databases.drop) as name:
+        yield name
+
+
+def _migrated(folder: Path) -> str:
+    site = Site(folder)
+    databases.create(site.database)
     site.manage("migrate", "-v0")
+    return site.database
+
+
+@pytest.fixture
+def site(tmp_path: Path, _template: str) -> Iterator[Site]:
+    site = Site(tmp_path)
+    databases.copy(_template, site.database)
     yield site
     for runner in site.runners:
         if runner.poll() is None:
             runner.kill()
             runner.wait()
     site.hang_up()
-    _drop(site)
+    databases.drop(site.database)
 
 
 @pytest.fixture
@@ -164,24 +172,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with staged(tmp_path_factory.mktemp("site")) as stage:
         stage.see_all_run()
         yield stage
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the files that take longest come first, whatever the order of the others, so that none is waited for."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let all tests with one engine go to one process, where "loadgroup" is asked for: they share a site."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByEngine(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return nodeid.rpartition("[")[2]
-
-    return ByEngine(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session", params=ENGINES)
@@ -206,31 +196,11 @@ def shop(_engaged: Engaged) -> Iterator[Engaged]:
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Stage:
-    """A stage whose runners take each other for processes of other machines."""
+def _unlike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SITE_APART", "1")
-    stage: Stage = request.getfixturevalue("stage")
+
+
+@pytest.fixture
+def apart(_unlike: None, stage: Stage) -> Stage:
+    """A stage whose runners take each other for processes of other machines."""
     return stage
-
-
-def _create(site: Site) -> None:
-    _server(f"CREATE DATABASE {site.environment()['SITE_DATABASE']}")
-
-
-def _drop(site: Site) -> None:
-    force = " WITH (FORCE)" if ENGINE == "postgres" else ""
-    _server(f"DROP DATABASE {site.environment()['SITE_DATABASE']}{force}")
-
-
-def _server(statement: str) -> None:
-    if ENGINE == "postgres":
-        import psycopg
-
-        with psycopg.connect("host=127.0.0.1 user=postgres dbname=postgres", autocommit=True) as connection:
-            connection.execute(statement.encode())
-    elif ENGINE == "mariadb":
-        import MySQLdb
-
-        connection = MySQLdb.connect(host="127.0.0.1", user="root")
-        connection.cursor().execute(statement)
-        connection.close()
