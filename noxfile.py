@@ -33,6 +33,8 @@ ENGINES = (
     "tests/acceptance/test_distributed_example.py",
 )
 QUICK = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/browser")
+# What a driver does in real runners: jobs of both kinds, and the end of a connection.
+SOME_RUNNERS = "test_runner_process or test_live_output or cut_at_any_step or crash_of_the_database or outage_in_the_middle"
 # Tests of real processes wait more than they work. The order, with the longest first, is that of tests/conftest.py.
 SIDE_BY_SIDE = ("-n", "4", "--dist", "loadscope", "--no-loadscope-reorder")
 NEEDED_BY_TESTS = ("tests", "examples", "pyproject.toml", "README.md", "LICENSE")
@@ -83,10 +85,12 @@ def postgres(session: nox.Session) -> None:
 
 @nox.session
 def psycopg2(session: nox.Session) -> None:
-    """Run the tests that ask the database with PostgreSQL's older driver."""
+    """Run the tests that ask the database with PostgreSQL's older driver: all quick ones, and some real runners."""
     need_server(session, "PostgreSQL", "127.0.0.1", 5432)
     install(session, "test", "psycopg2")
-    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs, engine="postgres", driver="psycopg2")
+    older = {"engine": "postgres", "driver": "psycopg2"}
+    run_tests(session, *QUICK, "-n", "2", *session.posargs, **older)
+    run_tests(session, "-k", SOME_RUNNERS, "tests/acceptance", *SIDE_BY_SIDE, **older)
 
 
 @nox.session
@@ -140,7 +144,7 @@ def chaos(session: nox.Session) -> None:
     engines = ["engines"] if any(word.startswith("--engine") for word in session.posargs) else []
     install(session, "test", "postgres", *mariadb, *engines)
     session.chdir(copied(session))
-    session.run("python", "-m", "tests.chaos", *session.posargs)
+    session.run("python", "-m", "tests.chaos", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 @nox.session(python="3.12")
