@@ -34,9 +34,9 @@ ENGINES = (
 )
 QUICK = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/browser")
 # What a driver does in real runners: jobs of both kinds, and the end of a connection.
-SOME_RUNNERS = "test_runner_process or test_live_output or cut_at_any_step or crash_of_the_database or outage_in_the_middle"
+SOME_RUNNERS = "test_runner_process or test_live_output or at_any_step or outage_in_the_middle"
 # Tests of real processes wait more than they work. The order, with the longest first, is that of tests/conftest.py.
-SIDE_BY_SIDE = ("-n", "4", "--dist", "loadscope", "--no-loadscope-reorder")
+SIDE_BY_SIDE = ("-n", "6", "--dist", "loadscope", "--no-loadscope-reorder")
 NEEDED_BY_TESTS = ("tests", "examples", "pyproject.toml", "README.md", "LICENSE")
 WHEEL_IS_MADE_OF = ("scheduler_bridge", "pyproject.toml", "README.md", "LICENSE")
 KEPT = ROOT / ".nox"
@@ -63,10 +63,9 @@ def demo_distributed(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests on SQLite against the built wheel; those of jobs in processes of their own without forks too."""
+    """Run all tests on SQLite against the built wheel."""
     install(session, "test")
     run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs)
-    run_tests(session, "-m", "both_ways", "tests/acceptance", *SIDE_BY_SIDE, spawn="exec")
 
 
 @nox.session
@@ -221,7 +220,6 @@ def run_tests(
     engine: str = "sqlite",
     driver: str = "",
     site: str = "ordinary",
-    spawn: str = "",
 ) -> None:
     """Run pytest where there are the tests but no checkout, so that the package can only be the installed one."""
     session.chdir(copied(session))
@@ -232,7 +230,6 @@ def run_tests(
         env["DATABASE_NAME"] = os.environ.get("DATABASE_NAME", f"scheduler_bridge_{session.name}")
     env |= {"DATABASE_DRIVER": driver} if driver else {}
     env |= {"ODD_SITE": "1"} if site == "odd" else {}
-    env |= {"SITE_SPAWN": spawn} if spawn else {}
     session.run("python", "-m", "pytest", "-q", "--durations=20", *arguments, env=env)
 
 

@@ -71,6 +71,13 @@ def asks(item: pytest.Item) -> bool:
     return is_marked or not ASKING.isdisjoint(getattr(item, "fixturenames", ()))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what starts jobs in processes of their own without forks too, once: the database has no part in that."""
+    if metafunc.definition.get_closest_marker("both_ways") and ENGINE == "sqlite":
+        metafunc.fixturenames.insert(0, "spawn")  # before the site, which asks for it
+        metafunc.parametrize("spawn", WAYS, indirect=True)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let tests that share something go to one process, and each other one with real processes to whoever is free.

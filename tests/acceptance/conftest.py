@@ -152,6 +152,13 @@ def _migrated(folder: Path) -> str:
 
 
 @pytest.fixture
+def spawn(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """The way in which sites start jobs in processes of their own."""
+    monkeypatch.setenv("SITE_SPAWN", request.param)
+    return request.param
+
+
+@pytest.fixture
 def site(tmp_path: Path, _template: str) -> Iterator[Site]:
     site = Site(tmp_path)
     databases.copy(_template, site.database)
