@@ -36,6 +36,7 @@ QUICK = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/brows
 # What a driver does in real runners: jobs of both kinds, and the end of a connection.
 SOME_RUNNERS = "test_runner_process or test_live_output or at_any_step or outage_in_the_middle"
 # Tests of real processes wait more than they work. The order, with the longest first, is that of tests/conftest.py.
+TWO_FILES = ("-n", "2", "--dist", "loadscope")
 SIDE_BY_SIDE = ("-n", "6", "--dist", "loadscope", "--no-loadscope-reorder")
 NEEDED_BY_TESTS = ("tests", "examples", "pyproject.toml", "README.md", "LICENSE")
 WHEEL_IS_MADE_OF = ("scheduler_bridge", "pyproject.toml", "README.md", "LICENSE")
@@ -79,7 +80,7 @@ def postgres(session: nox.Session) -> None:
         apt_install(session, "pgbouncer", success_codes=(0, 100))  # its tests are skipped where there is none
     install(session, "test", "postgres")
     run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs, engine="postgres")
-    run_tests(session, *QUICK, "-n", "2", engine="postgres", site="odd")
+    run_tests(session, *QUICK, *TWO_FILES, engine="postgres", site="odd")
 
 
 @nox.session
@@ -88,7 +89,7 @@ def psycopg2(session: nox.Session) -> None:
     need_server(session, "PostgreSQL", "127.0.0.1", 5432)
     install(session, "test", "psycopg2")
     older = {"engine": "postgres", "driver": "psycopg2"}
-    run_tests(session, *QUICK, "-n", "2", *session.posargs, **older)
+    run_tests(session, *QUICK, *TWO_FILES, *session.posargs, **older)
     run_tests(session, "-k", SOME_RUNNERS, "tests/acceptance", *SIDE_BY_SIDE, **older)
 
 
@@ -109,7 +110,7 @@ def browser(session: nox.Session) -> None:
         apt_install(session, "chromium")
     install(session, "test", "browser")
     session.env["SCREENSHOTS"] = str(ROOT / "examples" / "screenshots")
-    run_tests(session, "-m", "browser", "tests/browser", "-n", "2", *session.posargs)
+    run_tests(session, "-m", "browser", "tests/browser", *TWO_FILES, *session.posargs)
 
 
 @nox.session
@@ -117,7 +118,7 @@ def browser(session: nox.Session) -> None:
 def matrix(session: nox.Session, django: str, site: str) -> None:
     """Run the quick tests on SQLite with one Python and one Django; a Python that is missing fails only in CI."""
     install(session, "test", f"Django~={django}.0")
-    run_tests(session, *QUICK, "-n", "2", *session.posargs, site=site)
+    run_tests(session, *QUICK, *TWO_FILES, *session.posargs, site=site)
 
 
 @nox.session
@@ -151,8 +152,8 @@ def engines(session: nox.Session) -> None:
     """Hand jobs over to real engines with four workers each, and break these; what is missing here is left out."""
     install(session, "test", "postgres", "engines")
     has_postgres = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    three_at_once = ("-n", "3", "--dist", "loadgroup")  # the tests of one engine share a site
-    run_tests(session, *three_at_once, *ENGINES, *session.posargs, engine="postgres" if has_postgres else "sqlite")
+    six_at_once = ("-n", "6", "--dist", "loadgroup")  # the tests of a file with one engine share a site
+    run_tests(session, *six_at_once, *ENGINES, *session.posargs, engine="postgres" if has_postgres else "sqlite")
 
 
 @nox.session

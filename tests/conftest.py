@@ -82,7 +82,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let tests that share something go to one process, and each other one with real processes to whoever is free.
 
-    With "loadgroup" all tests with one engine go to one process: they share a site.
+    With "loadgroup" all tests of a file with one engine go to one process: they share a site.
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -96,7 +96,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def by_engine(nodeid: str) -> str:
-    return nodeid.rpartition("[")[2]
+    path, _, test = nodeid.partition("::")
+    return f"{path} {test.rpartition('[')[2]}"
 
 
 def by_what_is_shared(nodeid: str) -> str:
