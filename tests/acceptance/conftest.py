@@ -137,7 +137,7 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def _template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A migrated database, of which each site has a copy; all processes of one call of pytest share it."""
     base = tmp_path_factory.getbasetemp()
     with shared(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base, _migrated, databases.drop) as name:
@@ -159,9 +159,9 @@ def spawn(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> st
 
 
 @pytest.fixture
-def site(tmp_path: Path, _template: str) -> Iterator[Site]:
+def site(tmp_path: Path, template: str) -> Iterator[Site]:
     site = Site(tmp_path)
-    databases.copy(_template, site.database)
+    databases.copy(template, site.database)
     yield site
     for runner in site.runners:
         if runner.poll() is None:
