@@ -152,8 +152,8 @@ def engines(session: nox.Session) -> None:
     """Hand jobs over to real engines with four workers each, and break these; what is missing here is left out."""
     install(session, "test", "postgres", "engines")
     has_postgres = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    six_at_once = ("-n", "6", "--dist", "loadgroup")  # the tests of a file with one engine share a site
-    run_tests(session, *six_at_once, *ENGINES, *session.posargs, engine="postgres" if has_postgres else "sqlite")
+    four_at_once = ("-n", "4", "--dist", "loadgroup")  # the tests of a file with one engine share a site
+    run_tests(session, *four_at_once, *ENGINES, *session.posargs, engine="postgres" if has_postgres else "sqlite")
 
 
 @nox.session

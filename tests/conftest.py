@@ -17,7 +17,8 @@ from scheduler_bridge.models import Job, Runner
 from tests.settings import ENGINE
 from tests.tasks_api.backends.memory import MemoryBackend
 
-# Tests that wait for a minute or so come first, so that nobody waits for them in the end; then all with real processes.
+# Tests that wait for a minute or so come first, so that nobody waits for them in the end; then all with real processes,
+# then the longest of the others.
 LONGEST = (
     "test_hosts",
     "may_lock_the_file_for_a_minute",
@@ -30,6 +31,8 @@ LONGEST = (
     "test_faults",
     "test_world_faults",
     "acceptance",
+    "test_triggers",
+    "test_worker",
 )
 # Files whose tests share what takes long to set up: for each way of starting jobs.
 SHARING = ("test_job_faults", "test_child_process", "test_stack_and_usage", "test_fork", "test_audit")
