@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import nox
@@ -191,8 +192,9 @@ def wheel(session: nox.Session) -> Path:
         if not folder.exists():
             new = Path(session.create_tmp()).resolve() / "wheel"
             shutil.rmtree(new, ignore_errors=True)
-            words = ("-m", "pip", "-q", "wheel", "--no-deps", "--wheel-dir", str(new), str(ROOT))
-            session.run_install(sys.executable, *words, external=True)
+            pip = (sys.executable, "-m", "pip", "-q", "wheel", "--no-deps", "--wheel-dir", str(new))
+            uv = ("uv", "build", "-q", "--wheel", "--out-dir", str(new))
+            session.run_install(*(pip if find_spec("pip") else uv), str(ROOT), external=True)
             new.rename(folder)
     return next(folder.glob("*.whl"))
 
