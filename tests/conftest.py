@@ -77,8 +77,7 @@ def asks(item: pytest.Item) -> bool:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what starts jobs in processes of their own without forks too, once: the database has no part in that."""
     if metafunc.definition.get_closest_marker("both_ways") and ENGINE == "sqlite":
-        metafunc.fixturenames.insert(0, "spawn")  # before the site, which asks for it
-        metafunc.parametrize("spawn", WAYS, indirect=True)
+        metafunc.parametrize("way_of_starting", WAYS, indirect=True)
 
 
 @pytest.hookimpl(optionalhook=True)

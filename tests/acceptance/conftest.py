@@ -151,11 +151,11 @@ def _migrated(folder: Path) -> str:
     return site.database
 
 
-@pytest.fixture
-def spawn(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """The way in which sites start jobs in processes of their own."""
-    monkeypatch.setenv("SITE_SPAWN", request.param)
-    return request.param
+@pytest.fixture(autouse=True)
+def way_of_starting(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Let sites start jobs in processes of their own in the way that a test marked "both_ways" is to try."""
+    if hasattr(request, "param"):
+        monkeypatch.setenv("SITE_SPAWN", request.param)
 
 
 @pytest.fixture
