@@ -8,7 +8,9 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +60,10 @@ class Site:
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, stdin: int | None = None) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "django", "runapscheduler", *words]
         with (self.folder / f"runner{len(self.runners)}.log").open("w") as log:
-            runner = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log, text=True)
+            runner = subprocess.Popen(command, env=self.environment(), stdin=stdin, stdout=log, stderr=log, text=True)
         self.runners.append(runner)
         return runner
 
@@ -160,15 +162,32 @@ def way_of_starting(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
 
 @pytest.fixture
 def site(tmp_path: Path, template: str) -> Iterator[Site]:
-    site = Site(tmp_path)
-    databases.copy(template, site.database)
-    yield site
-    for runner in site.runners:
-        if runner.poll() is None:
-            runner.kill()
-            runner.wait()
-    site.hang_up()
-    databases.drop(site.database)
+    with standing(tmp_path, partial(databases.copy, template)) as site:
+        yield site
+
+
+@contextmanager
+def on_database(folder: Path, options: str = "") -> Iterator[Site]:
+    """Yield a site whose database was created with these options and migrated."""
+    with standing(folder, partial(databases.create, options=options)) as site:
+        site.manage("migrate", "-v0")
+        yield site
+
+
+@contextmanager
+def standing(folder: Path, create: Callable[[str], None] = databases.create) -> Iterator[Site]:
+    """Yield a site with a database of its own that this makes, and leave nothing of it."""
+    site = Site(folder)
+    create(site.database)
+    try:
+        yield site
+    finally:
+        for runner in site.runners:
+            if runner.poll() is None:
+                runner.kill()
+                runner.wait()
+        site.hang_up()
+        databases.drop(site.database)
 
 
 @pytest.fixture

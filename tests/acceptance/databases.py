@@ -8,10 +8,10 @@ from typing import Any
 from tests.settings import ENGINE
 
 
-def create(name: str) -> None:
+def create(name: str, options: str = "") -> None:
     """Make an empty database; a file comes into being by itself."""
     if ENGINE != "sqlite":
-        _execute(f"CREATE DATABASE {name}")
+        _execute(f"CREATE DATABASE {name} {options}")
 
 
 def copy(template: str, name: str) -> None:
