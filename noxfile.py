@@ -35,7 +35,7 @@ ENGINES = (
 )
 QUICK = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/browser")
 # What a driver does in real runners: jobs of both kinds, and the end of a connection.
-SOME_RUNNERS = "test_runner_process or test_live_output or at_any_step or outage_in_the_middle"
+SOME_RUNNERS = "psycopg2 or test_runner_process or test_live_output or at_any_step or outage_in_the_middle"
 # Tests of real processes wait more than they work. The order, with the longest first, is that of tests/conftest.py.
 TWO_FILES = ("-n", "2", "--dist", "loadscope")
 SIDE_BY_SIDE = ("-n", "6", "--dist", "loadscope", "--no-loadscope-reorder")
