@@ -157,7 +157,7 @@ def engines(session: nox.Session) -> None:
     run_tests(session, *four_at_once, *ENGINES, *session.posargs, engine="postgres" if has_postgres else "sqlite")
 
 
-@nox.session
+@nox.session(venv_backend="virtualenv")  # what is asked asks pip, which uv leaves out
 def audit(session: nox.Session) -> None:
     """Ask whether a known weakness is in what this project depends on."""
     session.install("pip-audit>=2.9,<3")
