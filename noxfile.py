@@ -1,48 +1,47 @@
 """What can be done with a checkout: ``nox -l`` lists it."""
 
+import fcntl
+import hashlib
 import os
 import shutil
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["demo"]
-nox.options.default_venv_backend = "virtualenv"
+nox.options.default_venv_backend = "uv|virtualenv"  # uv, where it is installed, makes an environment in a second
+nox.options.download_python = "never"
+nox.options.reuse_venv = "yes"
 
 ROOT = Path(__file__).resolve().parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+# Every Python and every Django once. Two of them on the odd site, which has naive times and users of its own: what the
+# site is like and what it runs on are independent, and the ordinary site is tried by all other sessions.
 MATRIX = [
-    ("3.11", "5.2"),
-    ("3.12", "5.2"),
-    ("3.12", "6.0"),
-    ("3.12", "6.1"),
-    ("3.13", "5.2"),
-    ("3.13", "6.0"),
-    ("3.13", "6.1"),
+    ("3.11", "5.2", "odd"),
+    ("3.12", "6.0", "odd"),
+    ("3.13", "6.1", "ordinary"),
 ]
-# What is done with real runners in both ways of starting jobs.
-BOTH_WAYS = (
-    "tests/acceptance/test_runner_process.py",
-    "tests/acceptance/test_faults.py::test_a_signal_at_any_step_costs_nothing",
-    "tests/acceptance/test_faults.py::test_a_power_cut_at_any_step_costs_nothing",
-)
-# What asks no database gives the same on each: it is tried once, on SQLite.
-WITHOUT_A_DATABASE = (
-    "tests/test_triggers.py",
-    "tests/acceptance/test_child_process.py",
-    "tests/acceptance/test_stack_and_usage.py",
-)
 ENGINES = (
     "tests/acceptance/test_engines.py",
     "tests/acceptance/test_engine_faults.py",
     "tests/acceptance/test_distributed_example.py",
 )
-# Tests of real processes wait more than they work; those of one file stay together, and the longest files come first.
-SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+QUICK = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/browser")
+# What a driver does in real runners: jobs of both kinds, and the end of a connection.
+SOME_RUNNERS = "psycopg2 or test_runner_process or test_live_output or at_any_step or outage_in_the_middle"
+# Tests of real processes wait more than they work. The order, with the longest first, is that of tests/conftest.py.
+TWO_FILES = ("-n", "2", "--dist", "loadscope")
+SIDE_BY_SIDE = ("-n", "6", "--dist", "loadscope", "--no-loadscope-reorder")
 NEEDED_BY_TESTS = ("tests", "examples", "pyproject.toml", "README.md", "LICENSE")
-_built: list[Path] = []
+WHEEL_IS_MADE_OF = ("scheduler_bridge", "pyproject.toml", "README.md", "LICENSE")
+KEPT = ROOT / ".nox"
 
 
 @nox.session
@@ -66,38 +65,43 @@ def demo_distributed(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on SQLite against the built wheel; real runners without forks too; quick ones on an odd site too.
-
-    The odd site has naive times and users of its own.
-    """
+    """Run all tests on SQLite against the built wheel."""
     install(session, "test")
     run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs)
-    run_without_forks(session)
-    run_odd(session)
 
 
 @nox.session
 def postgres(session: nox.Session) -> None:
-    """Run the tests on the PostgreSQL server of this machine; quick ones on the odd site too.
+    """Run the tests that ask the database on the PostgreSQL server of this machine; the quick ones on the odd site too.
 
     There the driver lets the server bind the parameters.
     """
     need_server(session, "PostgreSQL", "127.0.0.1", 5432)
+    if os.geteuid() == 0 and not shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin"):
+        apt_install(session, "pgbouncer", success_codes=(0, 100))  # its tests are skipped where there is none
     install(session, "test", "postgres")
-    run_on_a_server(session, "postgres")
-    run_without_forks(session, engine="postgres")
-    run_odd(session, engine="postgres")
+    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs, engine="postgres")
+    run_tests(session, *QUICK, *TWO_FILES, engine="postgres", site="odd")
+
+
+@nox.session
+def psycopg2(session: nox.Session) -> None:
+    """Run the tests that ask the database with PostgreSQL's older driver: all quick ones, and some real runners."""
+    need_server(session, "PostgreSQL", "127.0.0.1", 5432)
+    install(session, "test", "psycopg2")
+    older = {"engine": "postgres", "driver": "psycopg2"}
+    run_tests(session, *QUICK, *TWO_FILES, *session.posargs, **older)
+    run_tests(session, "-k", SOME_RUNNERS, "tests/acceptance", *SIDE_BY_SIDE, **older)
 
 
 @nox.session
 def mariadb(session: nox.Session) -> None:
-    """Run the tests on the MariaDB server of this machine; real runners without forks too."""
+    """Run the tests that ask the database on the MariaDB server of this machine."""
     need_server(session, "MariaDB", "127.0.0.1", 3306)
     if not (shutil.which("mysql_config") or shutil.which("mariadb_config")):
         apt_install(session, "default-libmysqlclient-dev", "build-essential", "pkg-config")
     install(session, "test", "mariadb")
-    run_on_a_server(session, "mariadb")
-    run_without_forks(session, engine="mariadb")
+    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs, engine="mariadb")
 
 
 @nox.session
@@ -107,18 +111,15 @@ def browser(session: nox.Session) -> None:
         apt_install(session, "chromium")
     install(session, "test", "browser")
     session.env["SCREENSHOTS"] = str(ROOT / "examples" / "screenshots")
-    run_tests(session, "-m", "browser", *session.posargs)
+    run_tests(session, "-m", "browser", "tests/browser", *TWO_FILES, *session.posargs)
 
 
 @nox.session
-@nox.parametrize("python,django", MATRIX, ids=[f"python-{python}-django-{django}" for python, django in MATRIX])
-def matrix(session: nox.Session, django: str) -> None:
+@nox.parametrize("python,django,site", MATRIX, ids=[f"python-{cell[0]}-django-{cell[1]}" for cell in MATRIX])
+def matrix(session: nox.Session, django: str, site: str) -> None:
     """Run the quick tests on SQLite with one Python and one Django; a Python that is missing fails only in CI."""
-    install(session, "test")
-    session.install(f"Django~={django}.0")
-    # Fire times in all zones of the world take longest, and ask the Python's own zones, but no Django.
-    known = [] if django == MATRIX[-1][1] else ["--ignore=tests/test_triggers.py"]
-    run_tests(session, "-x", "-m", "not browser", "--ignore=tests/acceptance", *known, *session.posargs)
+    install(session, "test", f"Django~={django}.0")
+    run_tests(session, *QUICK, *TWO_FILES, *session.posargs, site=site)
 
 
 @nox.session
@@ -144,7 +145,7 @@ def chaos(session: nox.Session) -> None:
     engines = ["engines"] if any(word.startswith("--engine") for word in session.posargs) else []
     install(session, "test", "postgres", *mariadb, *engines)
     session.chdir(copied(session))
-    session.run("python", "-m", "tests.chaos", *session.posargs)
+    session.run("python", "-m", "tests.chaos", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 @nox.session(python="3.12")
@@ -152,11 +153,11 @@ def engines(session: nox.Session) -> None:
     """Hand jobs over to real engines with four workers each, and break these; what is missing here is left out."""
     install(session, "test", "postgres", "engines")
     has_postgres = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    three_at_once = ("-n", "3", "--dist", "loadgroup")  # the tests of one engine share a site
-    run_tests(session, *three_at_once, *ENGINES, *session.posargs, engine="postgres" if has_postgres else "sqlite")
+    four_at_once = ("-n", "4", "--dist", "loadgroup")  # the tests of a file with one engine share a site
+    run_tests(session, *four_at_once, *ENGINES, *session.posargs, engine="postgres" if has_postgres else "sqlite")
 
 
-@nox.session
+@nox.session(venv_backend="virtualenv")  # what is asked asks pip, which uv leaves out
 def audit(session: nox.Session) -> None:
     """Ask whether a known weakness is in what this project depends on."""
     session.install("pip-audit>=2.9,<3")
@@ -185,46 +186,54 @@ def groups(*names: str) -> tuple[str, ...]:
 
 
 def wheel(session: nox.Session) -> Path:
-    """Build the wheel, once for all sessions of one call."""
-    if not _built:
-        folder = Path(session.create_tmp()) / "wheel"
-        shutil.rmtree(folder, ignore_errors=True)
-        session.run_install("python", "-m", "pip", "-q", "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
-        _built.extend(folder.glob("*.whl"))
-    return _built[0]
+    """Build the wheel, once for all sessions while what it is made of stays the same."""
+    folder = KEPT / f"wheel-{fingerprint()}"
+    with alone("wheel"):
+        if not folder.exists():
+            new = Path(session.create_tmp()).resolve() / "wheel"
+            shutil.rmtree(new, ignore_errors=True)
+            pip = (sys.executable, "-m", "pip", "-q", "wheel", "--no-deps", "--wheel-dir", str(new))
+            uv = ("uv", "build", "-q", "--wheel", "--out-dir", str(new))
+            session.run_install(*(pip if find_spec("pip") else uv), str(ROOT), external=True)
+            new.rename(folder)
+    return next(folder.glob("*.whl"))
+
+
+def fingerprint() -> str:
+    """Return a name for what the wheel is made of."""
+    found = hashlib.sha256()
+    for name in WHEEL_IS_MADE_OF:
+        for path in sorted([ROOT / name, *(ROOT / name).rglob("*")]):
+            if path.is_file() and "__pycache__" not in path.parts:
+                found.update(f"{path.relative_to(ROOT)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def install(session: nox.Session, *names: str) -> None:
+    """Install the wheel with what these groups name; what is no name of a group is a requirement."""
+    known = [name for name in names if name in PROJECT["dependency-groups"]]
+    session.install(str(wheel(session)), *groups(*known), *(name for name in names if name not in known))
+    # A wheel of the same version may be there already, with other contents.
     session.install("--force-reinstall", "--no-deps", str(wheel(session)))
-    session.install(str(wheel(session)), *groups(*names))
 
 
-def run_tests(session: nox.Session, *arguments: str, engine: str = "sqlite") -> None:
+def run_tests(
+    session: nox.Session,
+    *arguments: str,
+    engine: str = "sqlite",
+    driver: str = "",
+    site: str = "ordinary",
+) -> None:
     """Run pytest where there are the tests but no checkout, so that the package can only be the installed one."""
     session.chdir(copied(session))
     check = "import pathlib, scheduler_bridge as it; assert 'site-packages' in pathlib.Path(it.__file__).parts, it"
     session.run("python", "-c", check)
-    env = {"DATABASE_ENGINE": engine}
+    env = {"DATABASE_ENGINE": engine, "PYTHONDONTWRITEBYTECODE": ""}  # each of thousands of processes would compile
     if engine != "sqlite":
-        env["DATABASE_NAME"] = os.environ.get("DATABASE_NAME", "scheduler_bridge_nox")
-    session.run("python", "-m", "pytest", "-q", "--durations=10", *arguments, env=env)
-
-
-def run_on_a_server(session: nox.Session, engine: str) -> None:
-    known = [f"--ignore={path}" for path in WITHOUT_A_DATABASE]
-    run_tests(session, "-m", "not browser", *known, *SIDE_BY_SIDE, *session.posargs, engine=engine)
-
-
-def run_odd(session: nox.Session, engine: str = "sqlite") -> None:
-    session.env["ODD_SITE"] = "1"
-    quick = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/test_triggers.py", "-n", "2")
-    run_tests(session, *quick, engine=engine)
-
-
-def run_without_forks(session: nox.Session, engine: str = "sqlite") -> None:
-    session.env["SITE_SPAWN"] = "exec"
-    run_tests(session, *BOTH_WAYS, *SIDE_BY_SIDE, engine=engine)
-    del session.env["SITE_SPAWN"]
+        env["DATABASE_NAME"] = os.environ.get("DATABASE_NAME", f"scheduler_bridge_{session.name}")
+    env |= {"DATABASE_DRIVER": driver} if driver else {}
+    env |= {"ODD_SITE": "1"} if site == "odd" else {}
+    session.run("python", "-m", "pytest", "-q", "--durations=20", *arguments, env=env)
 
 
 def copied(session: nox.Session) -> Path:
@@ -251,10 +260,20 @@ def need_server(session: nox.Session, name: str, host: str, port: int) -> None:
         session.skip(f"no {name} server answers on {host}:{port} ({error})")
 
 
-def apt_install(session: nox.Session, *packages: str) -> None:
+def apt_install(session: nox.Session, *packages: str, success_codes: tuple[int, ...] = (0,)) -> None:
     """Install Debian's packages; for those who may not, say which ones are missing."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         session.error(f"install these packages first: {' '.join(packages)}")
-    env = {"DEBIAN_FRONTEND": "noninteractive"}
-    session.run_install("apt-get", "-qq", "update", external=True, env=env)
-    session.run_install("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages, external=True, env=env)
+    apt = {"external": True, "env": {"DEBIAN_FRONTEND": "noninteractive"}, "success_codes": success_codes}
+    with alone("apt"):
+        session.run_install("apt-get", "-qq", "update", **apt)
+        session.run_install("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages, **apt)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Let other sessions that are run beside this one wait."""
+    KEPT.mkdir(exist_ok=True)
+    with (KEPT / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

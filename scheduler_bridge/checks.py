@@ -144,8 +144,8 @@ def _check_trigger(name: str, schedule: Custom, zone: tzinfo, now: datetime) -> 
         hint = "The job is broken and does not run by itself until this is mended; all others do."
     if isinstance(schedule.trigger, AndTrigger):
         hint += (
-            " An AndTrigger fires at the moments that all of its triggers name, to the microsecond: "
-            "write it as one CronTrigger where you can."
+            " An AndTrigger fires only at a moment that all members name: write the same hour and minute into each, "
+            "or write it as one CronTrigger where you can."
         )
     yield checks.Warning(f"SCHEDULER_BRIDGE: OVERRIDES[{name!r}]: {text}", hint=hint, id="scheduler_bridge.W105")
 

@@ -4,6 +4,7 @@
 would go with it.
 """
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +18,8 @@ from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from . import sql, storable
+
+logger = logging.getLogger("scheduler_bridge")
 
 TEXT_LIMIT: Final = 1000  # the size of the column "exception"
 
@@ -39,7 +42,13 @@ def missing(names: Collection[str], using: str) -> tuple[str, ...]:
 def plan_next(name: str, next_run_at: datetime | None, using: str) -> None:
     """Show when the job is due next; a row that somebody deleted is made anew."""
     if not sql.change(using, planning(using), planned(name, next_run_at, using)):
-        register({name: next_run_at}, using)
+        make_anew({name: next_run_at}, using)
+
+
+def make_anew(next_runs: Mapping[str, datetime | None], using: str) -> None:
+    """Make rows again that somebody deleted, and say so: without them no execution can be recorded."""
+    register(next_runs, using)
+    logger.warning("django-apscheduler's table of jobs lacked %s: its row is made anew", ", ".join(next_runs))
 
 
 @cache
@@ -58,7 +67,7 @@ def start(name: str, fire_time: datetime, using: str) -> None:
     statement, values = starting(using, "VALUES (%s, %s, %s)"), started(name, fire_time, using)
     # MySQL passes over one whose job has no row, too.
     if not sql.change(using, statement, values) and missing([name], using):
-        register({name: None}, using)
+        make_anew({name: None}, using)
         sql.change(using, statement, values)
 
 

@@ -242,7 +242,7 @@ def _log(word: str, name: str, run: Run, moment: datetime | None, reason: str = 
         word,
         conf.load().local(run.scheduled_for).isoformat(timespec="seconds"),
         seconds,
-        f": {reason}" if reason else "",
+        f": {history.one_line(reason)}" if reason else "",
         extra={"job": name, "run": run.pk, "status": word, "fire_time": run.scheduled_for},
     )
 

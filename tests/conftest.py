@@ -14,13 +14,102 @@ from hypothesis import settings as hypothesis_settings
 from scheduler_bridge import engine, lease, ledger
 from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Job, Runner
+from tests.settings import ENGINE
 from tests.tasks_api.backends.memory import MemoryBackend
+
+# Tests that wait for a minute or so come first, so that nobody waits for them in the end; then all with real processes,
+# then the longest of the others.
+LONGEST = (
+    "test_hosts",
+    "may_lock_the_file_for_a_minute",
+    "away_for_a_minute",
+    "test_job_faults",
+    "ten_thousand",
+    "past_its_lease",
+    "test_failover",
+    "test_database_faults",
+    "test_faults",
+    "test_world_faults",
+    "acceptance",
+    "test_triggers",
+    "test_worker",
+)
+# Files whose tests share what takes long to set up: for each way of starting jobs.
+SHARING = ("test_job_faults", "test_child_process", "test_stack_and_usage", "test_fork", "test_audit")
+WAYS = ("exec", "auto")
+# Who requests one of these asks the database; "site", "stage" and "shop" are those of the acceptance tests.
+ASKING = {"db", "transactional_db", "live_server", "site", "stage", "_engaged"}
 
 # A busy machine may let one example wait for long; all else stays as it was, such as what CI wants.
 hypothesis_settings.register_profile(
     "patient", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("patient")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the longest tests come first, whatever the order of the others.
+
+    On a database server leave out what SQLite says as well: each test that asks no database, or is to run once.
+    """
+    if ENGINE != "sqlite":
+        config.hook.pytest_deselected(items=[item for item in items if not asks(item)])
+        items[:] = [item for item in items if asks(item)]
+    items.sort(key=rank)
+
+
+def rank(item: pytest.Item) -> int:
+    return next((rank for rank, part in enumerate(LONGEST) if part in item.nodeid), len(LONGEST))
+
+
+def asks(item: pytest.Item) -> bool:
+    """Return whether a test may end differently on another database.
+
+    What is skipped for some reason may be skipped on SQLite: then no other run would have it.
+    """
+    if item.get_closest_marker("once"):
+        return False
+    is_marked = any(item.get_closest_marker(name) for name in ("django_db", "skipif"))
+    return is_marked or not ASKING.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what starts jobs in processes of their own without forks too, once: the database has no part in that."""
+    if metafunc.definition.get_closest_marker("both_ways") and ENGINE == "sqlite":
+        metafunc.parametrize("way_of_starting", WAYS, indirect=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let tests that share something go to one process, and each other one with real processes to whoever is free.
+
+    With "loadgroup" all tests of a file with one engine go to one process: they share a site.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    scopes = {"loadgroup": by_engine, "loadscope": by_what_is_shared}
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scopes[config.getoption("dist")](nodeid)
+
+    return Scheduling(config, log) if config.getoption("dist") in scopes else None
+
+
+def by_engine(nodeid: str) -> str:
+    path, _, test = nodeid.partition("::")
+    return f"{path} {test.rpartition('[')[2]}"
+
+
+def by_what_is_shared(nodeid: str) -> str:
+    path, _, test = nodeid.partition("::")
+    if "acceptance" not in path:
+        return path
+    if not any(name in path for name in SHARING):
+        return nodeid
+    words = test.partition("[")[2].rstrip("]").split("-")
+    return f"{path} {[way for way in WAYS if way in words]}"
 
 
 @pytest.fixture

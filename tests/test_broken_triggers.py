@@ -11,6 +11,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from django.contrib.auth import get_user_model
 from django.core import mail
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -18,6 +19,7 @@ from scheduler_bridge import (
     api,
     checks,
     coming,
+    conf,
     deployment,
     diagnosis,
     discovery,
@@ -34,11 +36,12 @@ from scheduler_bridge import (
 from scheduler_bridge.discovery import Discovery, discover
 from scheduler_bridge.exceptions import NothingToSkip, TriggerError
 from scheduler_bridge.handing import HandOver, Told
-from scheduler_bridge.history import Firing
+from scheduler_bridge.history import Firing, breaking
 from scheduler_bridge.management import listing
 from scheduler_bridge.models import Cause, Job, Report, Run, Status
 from scheduler_bridge.scheduler import Scheduler
 from scheduler_bridge.schedules import Interval
+from scheduler_bridge.triggers import guard
 from scheduler_bridge.worker import OneWorker
 
 from .bad_triggers import BREAKING, ENDLESS, MINUTE, Changing, made
@@ -70,6 +73,14 @@ class Shop:
 
     def good(self) -> Job:
         return Job.objects.get(name="shop.good")
+
+
+@pytest.fixture(autouse=True)
+def brisk(request, monkeypatch):
+    """Wait for one that never answers no longer than a test can afford."""
+    params = getattr(request.node, "callspec", None)
+    if params is not None and ENDLESS.keys() & set(params.params.values()):
+        monkeypatch.setattr(guard, "ANSWER_WITHIN", 0.5)
 
 
 @pytest.fixture
@@ -157,6 +168,23 @@ def test_of_two_processes_that_find_it_one_reports(shop, now):
     assert history.report_broken(now + MINUTE) == ()
 
 
+def test_of_two_processes_that_have_read_it_one_reports(shop, now):
+    shop.time(made("raises"))
+    deployment.follow(now)
+    row = shop.bad()
+    found = [breaking._report(row, now + number * MINUTE) for number in range(2)]
+    assert [run is not None for run in found] == [True, False]
+    assert Run.objects.count() == 1
+
+
+def test_one_that_answers_again_is_not_reported_any_more(shop, now):
+    shop.time(made("raises"))
+    deployment.follow(now)
+    row = shop.bad()
+    Job.objects.filter(pk=row.pk).update(trigger_error="")
+    assert breaking._report(row, now) is None
+
+
 def test_a_row_that_is_broken_otherwise_is_not_reported_for_its_trigger(shop, now):
     shop.time(made("raises"))
     deployment.follow(now)
@@ -217,6 +245,16 @@ def test_a_row_read_before_takes_nothing_back(shop, now):
     assert shop.bad().broken == "x"
 
 
+def test_no_row_is_locked_while_a_trigger_is_waited_for(shop, now, monkeypatch):
+    shop.time(made("sleeps"))
+    monkeypatch.setattr(guard, "ANSWER_WITHIN", 0.5)
+    asked = []
+    begin, trigger = transaction.atomic, conf.load().overrides["shop.bad"].trigger
+    monkeypatch.setattr(transaction, "atomic", lambda **options: asked.append(trigger.asked) or begin(**options))
+    registry.sync(now)
+    assert asked[0] == trigger.asked == 1
+
+
 # The runner's reading
 
 
@@ -244,6 +282,20 @@ def test_what_was_due_as_the_trigger_broke_still_runs(shop, now):
         assert planned["shop.bad"].trigger is None
         assert (planned["shop.bad"].due.latest, planned["shop.bad"].due.coalesced) == (now + MINUTE, 0)
     assert shop.bad().next_run_at == now + MINUTE
+
+
+def test_a_mended_trigger_owes_what_was_due_before_and_nothing_of_the_time_between(shop, now):
+    trigger = Changing(BREAKING["raises"][0], is_bad=False)
+    shop.time(trigger)
+    shop.follow(now)
+    trigger.is_bad = True
+    reader = registry.Reader()
+    reader.read_all(now + 10 * MINUTE)
+    trigger.is_bad = False
+    later = now + 3 * HOUR
+    planned = {item.name: item for item in reader.read_all(later).planned}["shop.bad"]
+    assert (planned.due.latest, planned.due.coalesced) == (now + MINUTE, 0)
+    assert planned.next_run_at == later + MINUTE
 
 
 def test_a_broken_trigger_is_asked_again_after_a_pause_that_grows_to_an_hour(shop, now):
@@ -408,7 +460,7 @@ def loop(shop, me):
         done: list[Firing] = []
         told: list[str] = []
         worker = ByHand(done.append, pytest.fail)
-        desk = HandOver(me, Told(local=print, look=print, failed=print))
+        desk = HandOver(me, Told(local=print, look=print, failed=print, put_off=print))
         scheduler = Scheduler(worker, desk, lambda scheduler, now: None, lambda job, error: told.append(job.name))
         scheduler._main_loop = lambda: None
         scheduler.start()

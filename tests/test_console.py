@@ -1,9 +1,13 @@
+import getpass
 import io
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+import pytest
 
 from scheduler_bridge.execution import console
 from scheduler_bridge.execution.output import Capture
@@ -128,3 +132,55 @@ def test_a_console_that_was_closed_is_no_error_at_a_flush():
     with routed() as (out, _error):
         out.close()
         sys.stdout.flush()
+
+
+class Full(io.StringIO):
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+    def flush(self):
+        self.write("")
+
+
+def test_a_console_that_is_full_or_closed_ends_nothing(monkeypatch):
+    for stream in (Full(), io.StringIO()):
+        router = console.Router(stream)
+        stream.close()
+        assert router.write("words") == 5
+        assert router.buffer.write(b"bytes") == 5
+        router.flush()
+        assert not router.isatty()
+
+
+def test_letters_that_a_console_lacks_are_escaped():
+    raw = io.BytesIO()
+    router = console.Router(io.TextIOWrapper(raw, "ascii", write_through=True))
+    router.write("payment 💥")
+    assert raw.getvalue() == rb"payment \U0001f4a5"
+
+
+def test_a_handler_that_raises_costs_the_runner_no_more_than_its_words():
+    class Rude(logging.Handler):
+        def emit(self, record):
+            raise RuntimeError("no log today")
+
+    logger, rude = logging.getLogger("scheduler_bridge"), Rude()
+    logger.addHandler(rude)
+    try:
+        with routed() as (_out, error):
+            logger.error("job %s failed", "shop.fetch")
+            assert error.getvalue() == "job shop.fetch failed (a logging handler failed: RuntimeError: no log today)\n"
+        with pytest.raises(RuntimeError):
+            logger.error("as before")
+    finally:
+        logger.removeHandler(rude)
+
+
+def test_whoever_asks_a_question_meets_the_end_of_its_input():
+    before, here = sys.stdin, os.fstat(0)
+    with routed():
+        for ask in (input, lambda: getpass.getpass()):
+            with pytest.raises(EOFError):
+                ask()
+        assert os.read(0, 1) == b""
+    assert (sys.stdin, os.fstat(0).st_ino) == (before, here.st_ino)

@@ -12,18 +12,31 @@ from django.db import connection as database
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from scheduler_bridge import api, badge, connection, control, deployment, identity, lease, receivers, standby, systemd
+from scheduler_bridge import (
+    api,
+    badge,
+    connection,
+    control,
+    deployment,
+    identity,
+    lease,
+    receivers,
+    registry,
+    standby,
+    systemd,
+)
 from scheduler_bridge.asking import Timed
 from scheduler_bridge.away import News
 from scheduler_bridge.badge import Badge
 from scheduler_bridge.changes import POLL
 from scheduler_bridge.control import STALLED_AFTER, Control
-from scheduler_bridge.exceptions import LeaseLost
+from scheduler_bridge.exceptions import LeaseLost, TriggerError
 from scheduler_bridge.fence import Fence
 from scheduler_bridge.history.hand_over import AT_ONCE
 from scheduler_bridge.lease import Identity
 from scheduler_bridge.models import Job, Run, Runner, Status
 from scheduler_bridge.orders import Orders, Timetable
+from scheduler_bridge.registry import breaking
 from scheduler_bridge.renewal import Renewal
 
 OTHER = Identity(token="other", host="elsewhere", machine="elsewhere", pid=4711, process_started=0.0)
@@ -465,3 +478,50 @@ def test_while_runs_of_workers_end_one_after_the_other_the_jobs_are_read_now_and
     clock[0] += control.JOBS_REST
     serving._turn()
     assert told.timetables[-1].planned
+
+
+def timed(name: str) -> Timed:
+    row = Job.objects.get(name=name)
+    return Timed(name, f"{row.pk} {row.schedule_key}")
+
+
+def test_a_trigger_that_broke_in_the_loop_is_recorded_reported_and_mailed_once(serving, told):
+    for _ in range(2):
+        serving.broke(timed("tests.demo.specimen"), TriggerError("no such holiday"))
+        assert serving._turn()
+    job = Job.objects.get(name="tests.demo.specimen")
+    assert job.broken == job.trigger_error == "its trigger cannot be used: no such holiday"
+    assert [run.reason for run in Run.objects.filter(job=job)] == [job.broken]
+    assert told.mails == [True]
+    assert "tests.demo.specimen" in told.timetables[-1].gone or len(told.timetables) > 2
+
+
+def test_a_broken_trigger_is_kept_in_mind_while_the_database_is_away(serving, monkeypatch):
+    job = timed("tests.demo.specimen")
+    serving.broke(job, TriggerError("no such holiday"))
+    with monkeypatch.context() as away:
+        away.setattr(control.registry, "note", lambda *words: (_ for _ in ()).throw(OperationalError("gone")))
+        assert not serving._survive(serving._turn)
+    assert serving._survive(serving._turn)
+    assert Job.objects.get(name=job.name).broken
+
+
+def test_a_trigger_that_holds_up_the_loop_is_set_aside_before_the_process_ends(serving, told):
+    told.turn = (datetime.now(UTC), time.monotonic() - STALLED_AFTER - 1)
+    told.asking = timed("tests.demo.specimen")
+    with pytest.raises(RuntimeError, match=r"it asks the trigger of tests\.demo\.specimen"):
+        serving._check_loop()
+    job = Job.objects.get(name="tests.demo.specimen")
+    assert job.set_aside
+    assert "gave no answer within 60 s" in job.trigger_error
+    assert (job.next_run_at, job.broken) == (None, "")
+
+
+def test_what_nobody_could_report_before_is_reported_at_the_start(subject, told):
+    Job.objects.filter(name="tests.demo.specimen").update(trigger_error="its trigger cannot be used: x", set_aside="x")
+    code = Job.objects.get(name="tests.demo.specimen")
+    Job.objects.filter(pk=code.pk).update(set_aside=breaking.source(registry.plan_of(code).schedule.value))
+    assert subject._become_runner()
+    assert subject._start()
+    assert told.mails == [True]
+    assert Run.objects.get(job=code).reason == "its trigger cannot be used: x"

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -139,3 +140,47 @@ def test_threads_that_go_on_keep_no_runner_alive(monkeypatch, caplog):
     # Other tests may have left threads too.
     said = re.compile(r"the runner ends though threads go on: .*\bleft\b.*")
     assert (codes, len(list(filter(said.fullmatch, caplog.messages)))) == ([75], 1)
+
+
+class Leaving(BaseException):
+    """Stands for the end of the process."""
+
+
+def hang(*words):
+    threading.Event().wait(5)
+
+
+def fail(*words):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("trouble", [fail, hang], ids=["fails", "hangs"])
+@pytest.mark.parametrize("where", ["words", "logging", "stdout", "stderr"])
+def test_the_process_ends_with_its_code_whatever_its_streams_do(monkeypatch, where, trouble):
+    codes, steps = [], []
+
+    def leave(code):
+        codes.append(code)
+        raise Leaving
+
+    def step(name):
+        return lambda *words: (steps.append(name), trouble() if name == where else None)
+
+    monkeypatch.setattr(module.os, "_exit", leave)
+    monkeypatch.setattr(module.logging, "shutdown", step("logging"))
+    monkeypatch.setattr(module.sys, "stdout", SimpleNamespace(flush=step("stdout"), write=step("stdout")))
+    monkeypatch.setattr(module.sys, "stderr", SimpleNamespace(flush=step("stderr"), write=step("stderr")))
+    with pytest.raises(Leaving):
+        module.leave(70, step("words"), within=0.5)
+    assert codes == [70]
+    every = ["words", "logging", "stdout", "stderr"]
+    assert steps[: len(every)] == (every if trouble is fail else every[: every.index(where) + 1])
+
+
+def test_it_ends_where_no_thread_can_be_had(monkeypatch):
+    codes = []
+    monkeypatch.setattr(module.os, "_exit", codes.append)
+    monkeypatch.setattr(module.threading.Thread, "start", fail)
+    with pytest.raises(OSError, match="No space"):
+        module.leave(70)
+    assert codes == [70]

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from apscheduler.job import Job as ScheduledJob
 from apscheduler.schedulers.blocking import BlockingScheduler
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 
 from scheduler_bridge import handing, history
 from scheduler_bridge.exceptions import LeaseLost
@@ -402,3 +402,17 @@ def test_after_an_outage_a_number_that_was_known_may_be_that_of_another_run(desk
     desk.put("run:1", by_hand)
     step(desk)
     assert tasks.taken == [("reports", asked.pk)]
+
+
+def test_what_cannot_be_recorded_is_put_off_and_the_next_one_goes_on(desk, outside, firing, row, monkeypatch):
+    def refuse(*words):
+        raise IntegrityError("some other key")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "hand_over", refuse)
+        patch.setattr("scheduler_bridge.connection.drop", lambda alias: None)
+        desk._hand_over(row.name, firing)
+    ((name, fire_time, error),) = outside.given_up
+    assert (name, fire_time, str(error)) == (row.name, firing.fire_time, "some other key")
+    desk._hand_over(row.name, firing)
+    assert Run.objects.get().status == Status.QUEUED

@@ -3,13 +3,13 @@
 import os
 import subprocess
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 
-from scheduler_bridge import connection, identity, lease, left_over
+from scheduler_bridge import connection, identity, lease, left_over, pidfd
 from scheduler_bridge.exceptions import LeaseLost
 from scheduler_bridge.execution import child_process
 from scheduler_bridge.execution.mark import MARKER
@@ -129,7 +129,15 @@ def test_a_number_that_passed_on_between_the_look_and_the_signal_is_left_alone(c
 
 
 def test_where_the_system_holds_on_to_no_process_what_is_proved_is_ended_all_the_same(me, lost, carrying, monkeypatch):
-    monkeypatch.delattr(os, "pidfd_open")
+    monkeypatch.setattr(pidfd, "held", lambda pid: nullcontext(None))
     process = carrying("#this-one")
     assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
     assert process.poll() is not None
+
+
+def test_what_is_proved_and_does_not_go_is_not_said_to_be_unproved(me, lost, carrying, monkeypatch):
+    monkeypatch.setattr(child_process, "sweep", lambda marks: ("7 in the hands of the kernel",))
+    carrying("#this-one")
+    assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
+    lost.refresh_from_db()
+    assert lost.warning == "7 in the hands of the kernel"

@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.locmem import EmailBackend as Locmem
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 
 from scheduler_bridge import notifications
 from scheduler_bridge.models import Cause, Job, Report, Run, Status
@@ -289,12 +289,25 @@ def test_a_report_that_waited_for_days_is_still_tried(job, now):
 
 
 def test_a_lost_database_is_no_failure_of_the_mail(job, now, flaky, monkeypatch):
+    def away(*words):
+        raise OperationalError("gone")
+
     monkeypatch.setattr(Flaky, "error", OperationalError("gone"))
+    monkeypatch.setattr(notifications.history, "report_failed", away)
     run = run_of(job, now)
     with pytest.raises(OperationalError):
         notifications.send_due(now)
     run.refresh_from_db()
     assert (run.report, run.report_tries) == (Report.DUE, 0)
+
+
+def test_a_backend_whose_own_tables_refuse_a_mail_keeps_no_other_mail(job, now, flaky, monkeypatch):
+    monkeypatch.setattr(Flaky, "error", DatabaseError("the queue of mails is full"))
+    first, second = run_of(job, now), run_of(job, now)
+    notifications.send_due(now)
+    for run in (first, second):
+        run.refresh_from_db()
+        assert (run.report, run.report_tries) == (Report.DUE, 1)
 
 
 def test_a_run_without_a_report_is_not_mailed(job, now):

@@ -1,9 +1,11 @@
+import time
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_bridge.plain import one_line, plain
+from scheduler_bridge.plain import TOLD, named, one_line, plain, told
 
 
 def test_words_in_any_language_stay():
@@ -24,3 +26,56 @@ def test_one_line_is_one_line(text, limit):
     line = one_line(text, limit)
     assert len(line) <= limit
     assert len(line.splitlines()) <= 1
+
+
+class Mute:
+    def __str__(self):
+        raise SystemExit("no words")
+
+
+class Wordless:
+    def __str__(self):
+        return None
+
+
+class Wild(str):
+    def __str__(self):
+        return self
+
+    def __getitem__(self, place):
+        raise ValueError("no letters")
+
+
+class Named(type):
+    __name__ = property(lambda kind: 1 / 0)
+
+
+@pytest.mark.parametrize(
+    ("thing", "text"),
+    [
+        (ValueError("x"), "x"),
+        ("text", "text"),
+        (None, "None"),
+        (3, "3"),
+        (Wild("wild"), "wild"),
+        ("x" * (TOLD + 1), "x" * TOLD),
+    ],
+)
+def test_anything_is_told(thing, text):
+    assert told(thing) == text
+    assert type(told(thing)) is str
+
+
+@pytest.mark.parametrize("thing", [Mute(), Wordless()])
+def test_what_has_no_words_is_told_by_its_type(thing):
+    assert type(thing).__name__ in told(thing)
+
+
+def test_the_name_of_a_type_is_its_own_whatever_its_metaclass_says():
+    assert named(Named("Odd", (), {})()) == "Odd"
+
+
+def test_a_text_of_any_size_is_cleaned_at_once():
+    begun = time.process_time()
+    assert one_line("x\x1b[1m" * 10_000_000, 500).startswith("xxx")
+    assert time.process_time() - begun < 1

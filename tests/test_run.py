@@ -3,7 +3,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DataError, IntegrityError, InternalError, OperationalError, ProgrammingError, connection
 
 from scheduler_bridge import api, discovery, history, run
 from scheduler_bridge.books import RunnersBooks
@@ -284,3 +284,101 @@ def test_an_outage_at_the_end_loses_no_outcome_even_while_stopping(firing, place
     monkeypatch.setattr(history, "close", close)
     run.perform(firing, replace(place, stopping=lambda: bool(stopping)))
     assert Run.objects.get().status == Status.SUCCEEDED
+
+
+@pytest.fixture
+def keep(monkeypatch):
+    """Keep the connection, and with it the transaction of the test."""
+    monkeypatch.setattr("scheduler_bridge.connection.drop", lambda alias: None)
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("claim", IntegrityError("some other key")),
+        ("claim", ProgrammingError("no such table")),
+        ("claim", OverflowError("Python int too large")),
+        ("skip", DataError("too long")),
+    ],
+)
+def test_what_cannot_be_recorded_is_given_up_for_now_and_stays_due(
+    firing, place, define, monkeypatch, keep, step, error
+):
+    def refuse(*words):
+        raise error
+
+    define(should_run=lambda: step == "claim")
+    with monkeypatch.context() as patch:
+        patch.setattr(history, step, refuse)
+        with pytest.raises(run.NotRecorded) as told:
+            run.perform(firing, place)
+    assert told.value.__cause__ is error
+    assert not Run.objects.exists()
+    run.perform(firing, place)
+    assert Run.objects.count() == 1
+
+
+def test_an_outage_is_waited_for_whatever_its_class(firing, place, monkeypatch, keep):
+    class ReadOnly(Exception):
+        sqlstate = "25006"
+
+    real, left = history.claim, [ReadOnly, ReadOnly, ReadOnly]
+
+    def claim(*words):
+        if left:
+            raise InternalError("cannot execute INSERT in a read-only transaction") from left.pop()()
+        return real(*words)
+
+    monkeypatch.setattr(run, "RETRY_PAUSE", 0)
+    monkeypatch.setattr(history, "claim", claim)
+    assert run.perform(firing, place).status == Status.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (SkipRun(), "should_run said no"),
+        (SkipRun(None), "should_run said no"),
+        (SkipRun(ValueError("the bank is closed")), "the bank is closed"),
+        (SkipRun(Mute()), "<"),
+        (SkipRun({"open": False}), "{'open': False}"),
+        (SkipRun(0), "0"),
+        (type("Bare", (SkipRun,), {"__init__": lambda self, text: None})("late"), "late"),
+    ],
+)
+def test_a_skip_is_told_whatever_it_carries(firing, place, define, answer, reason):
+    def should_run():
+        raise answer
+
+    define(should_run=should_run)
+    run.perform(firing, place)
+    stored = Run.objects.get()
+    assert (stored.status, stored.reason[: len(reason)]) == (Status.SKIPPED, reason)
+
+
+@pytest.mark.parametrize("error", [Mute(), SystemExit(Mute()), KeyboardInterrupt(), GeneratorExit(), MemoryError()])
+def test_a_question_that_fails_runs_the_job_and_says_so(firing, place, define, caplog, error):
+    def should_run():
+        raise error
+
+    define(should_run=should_run)
+    assert run.perform(firing, place).status == Status.SUCCEEDED
+    assert f"{NAME}: should_run failed, so the job runs: {type(error).__name__}" in caplog.text
+
+
+@pytest.mark.parametrize("is_enduring", [True, False])
+def test_an_error_around_a_run_is_its_outcome_but_for_an_engine(firing, place, monkeypatch, is_enduring):
+    def fail(*words):
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(run, "_inside", fail)
+    with nullcontext() if is_enduring else pytest.raises(RecursionError):
+        run.perform(firing, replace(place, enduring=is_enduring))
+    stored = Run.objects.get()
+    expected = ("failed", "not seen to its end: too deep") if is_enduring else ("running", "")
+    assert (stored.status, stored.reason) == expected

@@ -133,7 +133,7 @@ def _answer_nothing() -> None:
     The terminal, where passwords are asked for, is the runner's own, too.
     """
     _asked.append(partial(setattr, getpass, "getpass", getpass.getpass))
-    _patch(getpass, "getpass", vars(getpass)["fallback_getpass"])
+    _patch(getpass, "getpass", _ask_nobody)
     with suppress(OSError):  # it may be closed
         before = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 10)
         _asked.append(partial(_put_descriptor, before))
@@ -143,6 +143,10 @@ def _answer_nothing() -> None:
         os.close(null)
     _asked.append(partial(setattr, sys, "stdin", sys.stdin))
     sys.stdin = io.TextIOWrapper(io.BytesIO(), "utf-8")
+
+
+def _ask_nobody(*words: object, **options: object) -> None:
+    raise EOFError("nobody is there who could be asked for a password")
 
 
 def _put_descriptor(before: int) -> None:
@@ -197,5 +201,5 @@ def _run_captured(capture: Capture, run: Callable[[], None]) -> None:
         run()
 
 
-def _patch(owner: object, name: str, function: Callable[..., None]) -> None:
+def _patch(owner: object, name: str, function: Callable[..., object]) -> None:
     setattr(owner, name, function)

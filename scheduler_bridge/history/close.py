@@ -63,8 +63,9 @@ def close(
             if is_outage(error):
                 raise
             refusal = error
-        if names and isinstance(refusal, IntegrityError) and mended(names, refusal):
-            names = ()  # what was made good is tried once more, once
+        if names and isinstance(refusal, IntegrityError):
+            mended(names, refusal)
+            names = ()
             continue
         steps.pop(0)
         _say_refused(run, refusal, "it is recorded otherwise" if steps else f"{outcome.status.value} is not recorded")

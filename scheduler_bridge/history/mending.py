@@ -23,7 +23,9 @@ T = TypeVar("T")
 
 
 def insisted(step: Callable[[], T], names: Collection[str]) -> T:
-    """Do what adds a row, and once more where it failed for something that could be made good.
+    """Do what adds a row, and once more after what it may have failed for was made good.
+
+    A sequence that was one behind has moved on by the failure itself.
 
     Args:
         names: of the jobs that it is about.
@@ -31,8 +33,7 @@ def insisted(step: Callable[[], T], names: Collection[str]) -> T:
     try:
         return step()
     except IntegrityError as error:
-        if not mended(names, error):
-            raise
+        mended(names, error)
     return step()
 
 
@@ -44,7 +45,9 @@ def mended(names: Collection[str], error: Exception) -> bool:
     """
     try:
         with transaction.atomic(using=using()):
-            lines = [*_rows_of_ledger(names), *_sequences()]
+            if missing := ledger.missing(names, using()):
+                ledger.make_anew(dict.fromkeys(missing), using())
+            lines = list(_sequences())
     except DatabaseError as refusal:
         if is_outage(refusal):
             raise
@@ -52,13 +55,7 @@ def mended(names: Collection[str], error: Exception) -> bool:
         return False
     for line in lines:
         logger.warning("%s, after this: %s", line, described(error))
-    return bool(lines)
-
-
-def _rows_of_ledger(names: Collection[str]) -> Iterator[str]:
-    if missing := ledger.missing(names, using()):
-        ledger.register(dict.fromkeys(missing), using())
-        yield f"the row of django-apscheduler's table of jobs is made anew for {', '.join(missing)}"
+    return bool(missing or lines)
 
 
 def _sequences() -> Iterator[str]:

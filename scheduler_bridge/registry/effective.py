@@ -14,7 +14,7 @@ from ..discovery import Discovery
 from ..exceptions import TriggerError
 from ..models import Job
 from ..plan import JobPlan, make_plan
-from ..schedules import Schedule
+from ..schedules import Custom, Schedule
 from ..triggers import Overdue, fingerprint, next_fire, overdue, to_trigger
 from . import breaking
 
@@ -109,6 +109,13 @@ def settle(row: Job, plan: JobPlan, now: datetime, *, retry: bool = False) -> bo
 def _is_to_be_timed(row: Job, plan: JobPlan, retry: bool) -> bool:
     is_another = row.schedule_key != plan.schedule_key
     return is_another or (retry and bool(row.trigger_error) and breaking.may_be_asked(row, plan))
+
+
+def ask_first(row: Job, plan: JobPlan, now: datetime) -> None:
+    """Ask a trigger that others made as `settle` is going to, and leave it at that."""
+    is_foreign = isinstance(plan.schedule.value, Custom) and plan.enabled.value
+    if is_foreign and _is_to_be_timed(row, plan, retry=True):
+        following(_trigger(plan, row, now), now)
 
 
 def note_broken(row: Job, plan: JobPlan, error: TriggerError, now: datetime) -> None:

@@ -11,9 +11,9 @@ from ..conf import Settings, SettingsOverride
 from ..definition import JobDefinition, unreadable
 from ..discovery import Discovery
 from ..models import Job, Runner
-from ..plan import args_of, base_enabled, base_notify, make_plan
+from ..plan import args_of, base_enabled, base_notify, make_plan, settings_schedule
 from . import snapshot
-from .effective import settle, time_or_break
+from .effective import ask_first, settle, time_or_break
 from .snapshot import Row
 
 # All columns that the code and the settings have a say in.
@@ -69,11 +69,22 @@ def sync(now: datetime) -> list[str]:
         return []
     for definition in found.definitions.values():
         _unreadable(definition, settings)  # asks foreign code once: not inside a transaction for which others wait
+    _ask_triggers(found, settings, now)
     with transaction.atomic(using=using):
         lines = _follow_all(found, settings, now)
         rows = _rows(using)
     MATCHED.remember(found, settings, rows)
     return lines
+
+
+def _ask_triggers(found: Discovery, settings: Settings, now: datetime) -> None:
+    """Ask the triggers of the settings before the transaction: one that gives no answer is not waited for again."""
+    given = [name for name, override in settings.overrides.items() if settings_schedule(override) is not None]
+    definitions = [found.definitions[name] for name in given if name in found.definitions]
+    rows = {row.name: row for row in Job.objects.using(settings.database).filter(name__in=given)} if definitions else {}
+    for definition in definitions:
+        row = rows.get(definition.name) or Job(name=definition.name, created_at=now)
+        ask_first(row, make_plan(definition, settings, row), now)
 
 
 def _rows(using: str) -> dict[int, Row]:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,12 @@ from tests.chaos import servers
 from tests.engines.kinds import ENGINES
 from tests.settings import ENGINE
 
+from . import databases
 from .engaged import Engaged, engaged
+from .sharing import shared
 from .stage import Stage, staged
 
 ROOT = Path(__file__).parents[2]
-# The files whose tests wait for minutes in all.
-LONGEST = (
-    "test_child_process",
-    "test_database_faults",
-    "test_failover",
-    "test_faults",
-    "test_hosts",
-    "test_job_faults",
-    "test_runner_process",
-    "test_world_faults",
-)
 
 
 @dataclass
@@ -46,14 +38,17 @@ class Site:
     # A number of a process comes again: what a test that was killed left on a server must not be in the way.
     name: str = field(default_factory=lambda: f"sb_{os.getpid()}_{uuid.uuid4().hex[:8]}")
 
+    @property
+    def database(self) -> str:
+        return str(self.folder / "site.sqlite3") if ENGINE == "sqlite" else self.name
+
     def environment(self) -> dict[str, str]:
-        name = str(self.folder / "site.sqlite3") if ENGINE == "sqlite" else self.name
         jobs = json.dumps([f"tests.acceptance.site.{job}" for job in self.jobs])
         return {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.acceptance.site.settings",
             "PYTHONPATH": str(ROOT),
-            "SITE_DATABASE": name,
+            "SITE_DATABASE": self.database,
             "SITE_FOLDER": str(self.folder),
             "SITE_JOBS": jobs,
             **self.env,
@@ -143,15 +138,47 @@ class Site:
         return runner.wait(timeout)
 
 
-@contextmanager
-def standing(folder: Path, options: str = "") -> Iterator[Site]:
-    """Give a site with a database of its own that holds nothing yet, and leave nothing of it.
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated database, of which each site has a copy; all processes of one call of pytest share it."""
+    base = tmp_path_factory.getbasetemp()
+    with shared(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base, _migrated, databases.drop) as name:
+        yield name
 
-    Args:
-        options: what its database is created with.
-    """
+
+def _migrated(folder: Path) -> str:
     site = Site(folder)
-    _create(site, options)
+    databases.create(site.database)
+    site.manage("migrate", "-v0")
+    return site.database
+
+
+@pytest.fixture(autouse=True)
+def way_of_starting(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Let sites start jobs in processes of their own in the way that a test marked "both_ways" is to try."""
+    if hasattr(request, "param"):
+        monkeypatch.setenv("SITE_SPAWN", request.param)
+
+
+@pytest.fixture
+def site(tmp_path: Path, template: str) -> Iterator[Site]:
+    with standing(tmp_path, partial(databases.copy, template)) as site:
+        yield site
+
+
+@contextmanager
+def on_database(folder: Path, options: str = "") -> Iterator[Site]:
+    """Yield a site whose database was created with these options and migrated."""
+    with standing(folder, partial(databases.create, options=options)) as site:
+        site.manage("migrate", "-v0")
+        yield site
+
+
+@contextmanager
+def standing(folder: Path, create: Callable[[str], None] = databases.create) -> Iterator[Site]:
+    """Yield a site with a database of its own that this makes, and leave nothing of it."""
+    site = Site(folder)
+    create(site.database)
     try:
         yield site
     finally:
@@ -160,21 +187,7 @@ def standing(folder: Path, options: str = "") -> Iterator[Site]:
                 runner.kill()
                 runner.wait()
         site.hang_up()
-        _drop(site)
-
-
-@contextmanager
-def on_database(folder: Path, options: str = "") -> Iterator[Site]:
-    """Give a site whose database was created with these options."""
-    with standing(folder, options) as site:
-        site.manage("migrate", "-v0")
-        yield site
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with on_database(tmp_path) as site:
-        yield site
+        databases.drop(site.database)
 
 
 @pytest.fixture
@@ -185,24 +198,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with staged(tmp_path_factory.mktemp("site")) as stage:
         stage.see_all_run()
         yield stage
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the files that take longest come first, whatever the order of the others, so that none is waited for."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let all tests with one engine go to one process, where "loadgroup" is asked for: they share a site."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByEngine(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return nodeid.rpartition("[")[2]
-
-    return ByEngine(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session", params=ENGINES)
@@ -227,31 +222,11 @@ def shop(_engaged: Engaged) -> Iterator[Engaged]:
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Stage:
-    """A stage whose runners take each other for processes of other machines."""
+def _unlike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SITE_APART", "1")
-    stage: Stage = request.getfixturevalue("stage")
+
+
+@pytest.fixture
+def apart(_unlike: None, stage: Stage) -> Stage:
+    """A stage whose runners take each other for processes of other machines."""
     return stage
-
-
-def _create(site: Site, options: str = "") -> None:
-    _server(f"CREATE DATABASE {site.environment()['SITE_DATABASE']} {options}")
-
-
-def _drop(site: Site) -> None:
-    force = " WITH (FORCE)" if ENGINE == "postgres" else ""
-    _server(f"DROP DATABASE {site.environment()['SITE_DATABASE']}{force}")
-
-
-def _server(statement: str) -> None:
-    if ENGINE == "postgres":
-        import psycopg
-
-        with psycopg.connect("host=127.0.0.1 user=postgres dbname=postgres", autocommit=True) as connection:
-            connection.execute(statement.encode())
-    elif ENGINE == "mariadb":
-        import MySQLdb
-
-        connection = MySQLdb.connect(host="127.0.0.1", user="root")
-        connection.cursor().execute(statement)
-        connection.close()

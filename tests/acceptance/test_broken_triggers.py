@@ -96,7 +96,7 @@ def test_a_trigger_that_gives_no_answer_is_set_aside_and_not_asked_at_the_next_s
 
 STOCKHOLM = "timezone=Europe/Stockholm"
 TIMED = {
-    "tick": f"second=*/5 {STOCKHOLM}",
+    "tick": f"second=* {STOCKHOLM}",
     "first": f"minute=*/20 {STOCKHOLM}",
     "failing": f"hour=2 minute=30 {STOCKHOLM}",
     "skipping": f"minute=5 {STOCKHOLM}",
@@ -122,8 +122,14 @@ def due(site: Site, job: str, since: str) -> list[str]:
     ("begin", "steps", "expected"),
     [
         pytest.param(
-            "2027-03-28 00:59:50",
-            ("2027-03-28 01:04:55", "2027-03-28 01:19:55", "2027-03-28 01:29:55", "2027-03-28 01:39:55"),
+            "2027-03-28 00:57:00",
+            (
+                "2027-03-28 00:59:55",
+                "2027-03-28 01:04:55",
+                "2027-03-28 01:19:55",
+                "2027-03-28 01:29:55",
+                "2027-03-28 01:39:55",
+            ),
             {
                 "first": ["2027-03-28 01:00:00", "2027-03-28 01:20:00", "2027-03-28 01:40:00"],
                 "failing": ["2027-03-28 01:30:00"],
@@ -132,8 +138,9 @@ def due(site: Site, job: str, since: str) -> list[str]:
             id="forward",
         ),
         pytest.param(
-            "2026-10-25 00:29:55",
+            "2026-10-25 00:27:00",
             (
+                "2026-10-25 00:29:55",
                 "2026-10-25 00:39:55",
                 "2026-10-25 00:59:55",
                 "2026-10-25 01:04:55",

@@ -21,6 +21,7 @@ PAST_THE_LEASE = EXPIRES_AFTER + 2  # seconds
 STARTING = ("shop.outside", "shop.first")  # what starts a process, by itself or by what follows it
 
 
+@pytest.mark.both_ways
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_at_any_step_costs_nothing(stage, number):
     with idle(stage):
@@ -32,6 +33,7 @@ def test_a_signal_at_any_step_costs_nothing(stage, number):
     assert stage.harm() == ()
 
 
+@pytest.mark.both_ways
 def test_a_power_cut_at_any_step_costs_nothing(stage):
     with idle(stage):
         faults.cut_the_power(stage.world, RANDOM)

@@ -187,22 +187,26 @@ def test_jobs_in_the_runner_harm_nobody(inside):
     assert inside.exits[9] == 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("habit", OUTSIDE)
 def test_what_a_job_does_wrong_in_its_own_process_is_recorded_and_ended(outside, habit):
     assert_ended(outside.rows[habit], OUTSIDE[habit])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_who_serves_a_job_may_be_killed_while_it_runs(outside, victim):
     assert_ended(outside.rows[victim], VICTIMS[victim])
 
 
+@pytest.mark.once
 def test_jobs_in_processes_of_their_own_harm_nobody(outside):
     assert outside.harm == ()
     assert outside.ticks.keys() <= SPARED
     assert outside.exits.keys() == {0}
 
 
+@pytest.mark.once
 def test_every_habit_of_a_strained_site_is_looked_at_alone():
     assert set(plan.INSIDE) <= INSIDE.keys()
     assert set(plan.OUTSIDE) <= OUTSIDE.keys()

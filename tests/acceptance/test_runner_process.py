@@ -36,6 +36,7 @@ def test_a_job_runs_every_second_inside_the_runner(site):
     assert {output for _, output, _ in runs} == {"tick\n"}
 
 
+@pytest.mark.both_ways
 def test_a_chained_job_runs_right_after_its_parent_in_a_process_of_its_own(site):
     site.jobs = ("first",)
     runner = site.start()
@@ -58,6 +59,8 @@ def test_a_failure_is_recorded_and_mailed(site):
     assert "ValueError: the till is short" in output
 
 
+@pytest.mark.both_ways
+@pytest.mark.once
 def test_a_hanging_job_is_ended_at_its_timeout_and_its_output_kept(site):
     site.jobs = ("hanging",)
     runner = site.start()
@@ -74,6 +77,7 @@ def test_skips_for_one_reason_share_a_row(site):
     assert site.runs("skipping", "status", "reason") == [["skipped", "no orders"]]
 
 
+@pytest.mark.both_ways
 def test_a_run_asked_for_by_hand_starts_at_once(site):
     runner = site.start()
     site.wait(lambda: "READY" in site.log() or site.query("Runner.objects.exclude(token='').count()"))
@@ -82,6 +86,7 @@ def test_a_run_asked_for_by_hand_starts_at_once(site):
     assert site.runs("second", "status", "cause") == [["succeeded", "manual"]]
 
 
+@pytest.mark.once
 def test_an_idle_runner_stops_at_once(site):
     runner = site.start()
     site.wait(lambda: site.query("Runner.objects.exclude(token='').count()"))
@@ -89,6 +94,8 @@ def test_an_idle_runner_stops_at_once(site):
     assert site.query("Runner.objects.get().token") == ""
 
 
+@pytest.mark.both_ways
+@pytest.mark.once
 def test_an_external_run_is_ended_after_the_grace_when_the_runner_stops(site):
     site.jobs = ("long_outside",)
     runner = site.start()
@@ -100,6 +107,7 @@ def test_an_external_run_is_ended_after_the_grace_when_the_runner_stops(site):
     site.wait(lambda: not leftovers(site.folder), 20)  # a supervisor lives a moment longer than its runner
 
 
+@pytest.mark.once
 def test_an_internal_run_past_the_grace_is_abandoned_as_the_runner_stops(site):
     site.jobs = ("long_inside",)
     runner = site.start()
@@ -108,6 +116,7 @@ def test_an_internal_run_past_the_grace_is_abandoned_as_the_runner_stops(site):
     assert [status for (status,) in site.runs("long_inside")] == ["abandoned"]
 
 
+@pytest.mark.once
 def test_an_internal_run_within_the_grace_is_waited_for(site):
     site.jobs, site.env = ("long_inside",), {"SITE_GRACE": "30"}
     runner = site.start()
@@ -116,6 +125,7 @@ def test_an_internal_run_within_the_grace_is_waited_for(site):
     assert [status for (status,) in site.runs("long_inside")] == ["succeeded"]
 
 
+@pytest.mark.once
 def test_a_second_signal_ends_at_once(site):
     site.jobs, site.env = ("long_inside",), {"SITE_GRACE": "60"}
     runner = site.start()
@@ -127,6 +137,7 @@ def test_a_second_signal_ends_at_once(site):
     assert site.runs("long_inside") == [["abandoned"]]
 
 
+@pytest.mark.both_ways
 def test_a_killed_runner_leaves_no_process_and_its_run_is_abandoned_at_the_next_start(site):
     site.jobs = ("long_outside",)
     runner = site.start()
@@ -184,6 +195,7 @@ def test_a_hold_lets_nothing_start_until_resumed(site):
     assert max(row[0] for row in site.runs("tick", "coalesced")) >= 2
 
 
+@pytest.mark.both_ways
 def test_once_runs_what_is_due_with_what_follows_and_exits(site):
     site.jobs = ("first",)
     site.manage("migrate", "-v0")
@@ -194,6 +206,7 @@ def test_once_runs_what_is_due_with_what_follows_and_exits(site):
     assert site.runs("second") == [["succeeded"]]
 
 
+@pytest.mark.once
 def test_once_ends_though_a_job_takes_longer_than_its_interval(site):
     site.jobs = ("long_inside",)
     site.manage("migrate", "-v0")
@@ -210,6 +223,7 @@ def test_once_beside_a_runner_runs_nothing_and_says_so(site):
     site.stop(runner)
 
 
+@pytest.mark.once
 def test_newer_code_that_was_migrated_ends_the_runner_with_its_own_exit_code(site):
     site.jobs = ("tick",)
     runner = site.start()
@@ -238,6 +252,8 @@ def test_downtime_of_many_fire_times_gives_one_late_run_that_counts_them(site):
     assert [round(later - earlier) for earlier, later in pairwise(moments)] == [number + 1 for number in folded[1:]]
 
 
+@pytest.mark.both_ways
+@pytest.mark.once
 def test_a_hangup_reloads_and_an_idle_runner_writes_nothing(site):
     runner = site.start()
     site.wait(lambda: site.query("Runner.objects.exclude(token='').count()"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.once, pytest.mark.timeout(180)]
 
 
 @pytest.fixture

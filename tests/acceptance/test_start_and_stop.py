@@ -19,6 +19,7 @@ def is_runner(site) -> bool:
     return bool(site.query("Runner.objects.exclude(token='').count()"))
 
 
+@pytest.mark.once
 def test_a_wrong_setting_keeps_the_runner_from_starting(site):
     site.env["SITE_TIMEOUT"] = "two minutes"
     assert site.start().wait(30) == 1
@@ -26,6 +27,7 @@ def test_a_wrong_setting_keeps_the_runner_from_starting(site):
     assert "two minutes" in site.log()
 
 
+@pytest.mark.once
 def test_a_command_that_cannot_be_loaded_fails_loudly_and_hides_nobody(site):
     site.jobs = ("tick", "breaking")
     site.manage("migrate")
@@ -42,6 +44,7 @@ def test_a_command_that_cannot_be_loaded_fails_loudly_and_hides_nobody(site):
     assert "broken" in site.manage("scheduledjobs").stdout
 
 
+@pytest.mark.once
 def test_an_interrupt_from_the_keyboard_stops_the_runner_too(site):
     site.jobs = ("tick",)
     runner = site.start()
@@ -51,6 +54,7 @@ def test_an_interrupt_from_the_keyboard_stops_the_runner_too(site):
     assert site.query("Run.objects.filter(status='running').count()") == 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_standby_stops_at_once_and_leaves_the_runner_alone(site, number):
     runner = site.start()
@@ -62,6 +66,7 @@ def test_a_standby_stops_at_once_and_leaves_the_runner_alone(site, number):
     assert site.stop(runner) == 0
 
 
+@pytest.mark.once
 def test_a_standby_whose_code_is_older_than_what_was_migrated_makes_room_for_the_new(site):
     runner = site.start()
     site.wait(lambda: is_runner(site))
@@ -72,6 +77,7 @@ def test_a_standby_whose_code_is_older_than_what_was_migrated_makes_room_for_the
     assert runner.wait(20) == 75
 
 
+@pytest.mark.once
 def test_a_runner_that_is_told_to_stop_while_newer_code_waits_for_its_run_ends_that_run(site):
     site.jobs = ("long_outside",)
     runner = site.start()

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.timeout(180)
 TIMEDELTA = "__import__('datetime').timedelta"
 
 
-@pytest.mark.parametrize("spawn", ["auto", "exec"])
+@pytest.mark.parametrize("spawn", ["auto", pytest.param("exec", marks=pytest.mark.once)])
 def test_a_running_run_is_ended_with_all_its_processes_when_somebody_cancels_it(site, spawn):
     site.jobs, site.env["SITE_SPAWN"] = ("long_outside",), spawn
     runner = site.start()

@@ -11,6 +11,7 @@ def two(site):
     return site
 
 
+@pytest.mark.once
 def test_a_migrate_of_each_database_makes_the_jobs_in_theirs_only(two):
     assert "job" not in two.manage("migrate", "--database", "default").stdout.replace("django_apscheduler", "")
     assert "created job tests.acceptance.site.tick" in two.manage("migrate", "--database", "jobs").stdout
@@ -18,6 +19,7 @@ def test_a_migrate_of_each_database_makes_the_jobs_in_theirs_only(two):
     two.manage("check", "--database", "default", "--database", "jobs")
 
 
+@pytest.mark.once
 def test_without_the_router_the_check_says_which_to_add(two):
     two.env["WITHOUT_ROUTER"] = "1"
     refused = two.manage("check", check=False)
@@ -36,6 +38,7 @@ def test_a_runner_works_on_the_database_that_is_named(two):
     assert two.query("Run.objects.using('jobs').count()") >= 2
 
 
+@pytest.mark.once
 def test_test_databases_are_set_up_and_hold_the_jobs(two):
     created = two.script(
         "from django.test.utils import setup_databases, teardown_databases\n"

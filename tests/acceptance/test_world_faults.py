@@ -42,6 +42,7 @@ def step_of_the_clock(site) -> float:
     return float(re.search(r"the system clock was set by (-?[\d.]+) s", site.log())[1])
 
 
+@pytest.mark.once
 def test_a_clock_that_jumps_forward_gives_one_late_run_that_counts_the_hour(ticking):
     before = set_clock(ticking, HOUR)
     ticking.wait(lambda: len(ticking.trace()) >= before + 4, NOTICED + 5)
@@ -51,6 +52,7 @@ def test_a_clock_that_jumps_forward_gives_one_late_run_that_counts_the_hour(tick
     assert step_of_the_clock(ticking) == pytest.approx(HOUR, abs=1)
 
 
+@pytest.mark.once
 def test_a_clock_that_jumps_back_neither_silences_nor_repeats_a_job(ticking):
     before = set_clock(ticking, -HOUR)
     ticking.wait(lambda: len(ticking.trace()) >= before + 4, NOTICED + 5)

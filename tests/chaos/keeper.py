@@ -31,16 +31,23 @@ class Client:
     """A process that asks for things on behalf of a person, one at a time."""
 
     def __init__(self, environment: dict[str, str], folder: Path, requests: str) -> None:
+        self._environment, self._folder, self._requests = environment, folder, requests
         self._lock = threading.Lock()
-        with (folder / "client.log").open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", requests],
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        self._process: subprocess.Popen[str] | None = None
+
+    def _started(self) -> subprocess.Popen[str]:
+        """Return the process, started when it is asked for the first time."""
+        if self._process is None:
+            with (self._folder / "client.log").open("a") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", self._requests],
+                    env=self._environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
+        return self._process
 
     def ask(self, do: str, **words: Any) -> Any:
         """Ask once.
@@ -49,9 +56,10 @@ class Client:
             RuntimeError: the request failed, as it may while the database is away.
         """
         with self._lock:
-            self._process.stdin.write(json.dumps({"do": do, **words}) + "\n")
-            self._process.stdin.flush()
-            answer = json.loads(self._process.stdout.readline())
+            process = self._started()
+            process.stdin.write(json.dumps({"do": do, **words}) + "\n")
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
         if "error" in answer:
             raise RuntimeError(f"{do}: {answer['error']}")
         return answer["result"]
@@ -68,9 +76,10 @@ class Client:
                 time.sleep(0.2)
 
     def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(60)
-        self._process.stdout.close()
+        if self._process is not None:
+            self._process.stdin.close()
+            self._process.wait(60)
+            self._process.stdout.close()
 
 
 class Keeper:

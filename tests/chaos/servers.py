@@ -231,7 +231,7 @@ def engines() -> tuple[str, ...]:
     has_mariadb = bool(shutil.which("mariadb-install-db") and shutil.which("mariadbd", path=PATH))
     found = {
         "sqlite": True,
-        "postgres": bool(POSTGRES and find_spec("psycopg")),
+        "postgres": bool(POSTGRES and (find_spec("psycopg") or find_spec("psycopg2"))),
         "mariadb": bool(has_mariadb and find_spec("MySQLdb")),
     }
     return tuple(name for name, is_here in found.items() if is_here)

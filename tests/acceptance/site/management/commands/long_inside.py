@@ -15,5 +15,5 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         trace.write("inside begins")
-        time.sleep(10)
+        time.sleep(5)
         trace.write("inside ends")
