@@ -47,7 +47,7 @@ def test_a_job_whose_row_of_the_ledger_was_deleted_runs_and_has_it_again(firing,
     DjangoJob.objects.all().delete()
     assert claim(firing, me).status == Status.RUNNING
     assert DjangoJob.objects.filter(id=firing.name).exists()
-    assert DjangoJobExecution.objects.get(job_id=firing.name).run_time == firing.fire_time
+    assert DjangoJobExecution.objects.filter(job_id=firing.name).count() == 1
     assert "lacked demo.specimen: its row is made anew" in caplog.text
 
 
