@@ -18,7 +18,6 @@ UNPROVED: Final = (
     "process %s of this machine is the runner by the table, but does not prove that it serves this very database, which"
     " may be a copy: it is waited for as one on another machine would be, and not killed"
 )
-
 SPARED: Final = (
     "process %s was the runner by the table and gave no sign of life here; it is not killed, as it does not prove"
     " that it serves this very database"
