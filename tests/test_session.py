@@ -51,6 +51,7 @@ PLAIN = (
     "SELECT pg_advisory_xact_lock(7)",
     "PRAGMA table_info(scheduler_bridge_run)",
     "LOAD DATA INFILE 'x' INTO TABLE y",
+    asked.WATCHFUL,  # what each new connection is told
 )
 
 
