@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from django.utils import timezone, translation
 
+from ..connection import pool_threads
 from .session import Sessions
 
 LOGGERS: Final = (logging.root, logging.getLogger("scheduler_bridge"))
@@ -228,7 +229,8 @@ def restore(room: Room) -> tuple[str, ...]:
     found = room.sessions.heal()
     for item, before in zip(ITEMS, room.values, strict=True):
         found += _put_back(item, before)
-    left = [thread.name for thread in threading.enumerate() if thread.ident not in room.threads]
+    begun = [thread.name for thread in threading.enumerate() if thread.ident not in room.threads]
+    left = [name for name in begun if not name.startswith(pool_threads())]
     if left:
         found.append(f"threads go on: {', '.join(left)}")
     return tuple(found)
