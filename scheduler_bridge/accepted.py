@@ -10,7 +10,10 @@ QUEUE_LIMIT: Final = 100  # characters of the column
 
 def is_trigger(value: object) -> bool:
     """Tell whether this object can say fire times as APScheduler's triggers do."""
-    return callable(getattr(value, "get_next_fire_time", None))
+    try:
+        return callable(getattr(value, "get_next_fire_time", None))
+    except (Exception, SystemExit):  # an object of others may raise anything
+        return False
 
 
 def _is_zone(value: object) -> bool:
@@ -40,7 +43,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_way(value: object) -> bool:
-    return value in ("auto", "exec", "fork")
+    return isinstance(value, str) and value in ("auto", "exec", "fork")
 
 
 def _is_text(value: object) -> bool:

@@ -11,7 +11,6 @@ from . import changes, conf, history, holds, registry
 from .exceptions import CannotCancel, JobDisabled, NothingToSkip, UnknownJob, UnknownRun
 from .history import PRIORITY, Firing
 from .models import Cause, Job, Run, Status
-from .triggers import next_fire
 
 __all__ = [
     "Pending",
@@ -144,7 +143,7 @@ def skip_next(name: str, *, by: str = "") -> datetime:
     row, now = _job(name), _now()
     plan = registry.plan_of(row)
     trigger = registry.trigger_of(plan, row, now) if plan.enabled.value else None
-    fire_time = next_fire(trigger, max(row.owed_since, now + LEAD)) if trigger else None
+    fire_time = registry.following(trigger, max(row.owed_since, now + LEAD))
     if fire_time is None:
         raise NothingToSkip(f"{name} has no fire time to come that could be left out")
     Job.objects.using(conf.load().database).filter(pk=row.pk).update(skip_next_at=fire_time, skip_next_by=by[:150])

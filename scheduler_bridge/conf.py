@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
-from .accepted import EXPECTED, OVERRIDE_EXPECTED, is_trigger
+from .accepted import EXPECTED, OVERRIDE_EXPECTED, Test, is_trigger
 from .exceptions import ConfigurationError
+from .plain import shown
 
 
 class Unset:
@@ -92,6 +93,28 @@ def _load() -> Settings:
     found = problems(given)
     if found:
         raise ConfigurationError("SCHEDULER_BRIDGE: " + "; ".join(found))
+    return _settings(given)
+
+
+def load_sound() -> Settings:
+    """Return the settings without what is wrong in them, so that a check finds what else is wrong."""
+    given = raw()
+    if not isinstance(given, Mapping):
+        return _settings({})
+    sound = {key: value for key, value in given.items() if key in KEYS and _accepts(EXPECTED[key][0], value)}
+    overrides = sound.get("OVERRIDES", {})
+    sound["OVERRIDES"] = {name: _sound_override(value) for name, value in overrides.items()}
+    return _settings(sound)
+
+
+def _sound_override(value: Any) -> Any:
+    """Return the entry of one job without what is wrong in it."""
+    if not override_problems(value):
+        return value
+    return {key: said for key, said in value.items() if not override_problems({key: said})} if _is_dict(value) else {}
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {
         "notify": project_admins(),
         "from_email": django_settings.SERVER_EMAIL,
@@ -115,31 +138,44 @@ def project_admins() -> tuple[str, ...]:
 def problems(given: Mapping[str, Any]) -> list[str]:
     """Say what is wrong with a settings dict, one sentence each; empty when nothing is."""
     if not isinstance(given, Mapping):
-        return [f"expected a dict, got: {given!r}"]
-    found = [f"unknown key {key!r}, expected one of {', '.join(KEYS)}" for key in given if key not in KEYS]
-    for key, (accepts, expected) in EXPECTED.items():
-        if key in given and not accepts(given[key]):
-            found.append(f"{key}: expected {expected}, got: {given[key]!r}")
+        return [f"expected a dict, got: {shown(given)}"]
+    found = [f"unknown key {shown(key)}, expected one of {', '.join(KEYS)}" for key in given if key not in KEYS]
+    found += _unaccepted(given, EXPECTED)
     overrides = given.get("OVERRIDES", {})
     if isinstance(overrides, Mapping):
         for name, value in overrides.items():
-            found += [f"OVERRIDES[{name!r}]: {text}" for text in override_problems(value)]
+            found += [f"OVERRIDES[{shown(name)}]: {text}" for text in override_problems(value)]
     return found
 
 
 def override_problems(value: Any) -> list[str]:
     """Say what is wrong with the entry of one job in ``OVERRIDES``, leaving intervals and times to their parser."""
-    if not isinstance(value, Mapping):
-        return [] if is_trigger(value) else [f"expected a dict or a trigger object, got: {value!r}"]
-    found = [
-        f"unknown key {key!r}, expected one of {', '.join(OVERRIDE_KEYS)}" for key in value if key not in OVERRIDE_KEYS
-    ]
+    if not _is_dict(value):
+        return [] if is_trigger(value) else [f"expected a dict or a trigger object, got: {shown(value)}"]
+    keys = ", ".join(OVERRIDE_KEYS)
+    found = [f"unknown key {shown(key)}, expected one of {keys}" for key in value if key not in OVERRIDE_KEYS]
     if len([key for key in ("trigger", "interval", "times") if value.get(key) is not None]) > 1:
         found.append("expected only one of trigger, interval and times")
-    for key, (accepts, expected) in OVERRIDE_EXPECTED.items():
-        if key in value and not accepts(value[key]):
-            found.append(f"{key}: expected {expected}, got: {value[key]!r}")
-    return found
+    return found + _unaccepted(value, OVERRIDE_EXPECTED)
+
+
+def _unaccepted(given: Mapping[str, Any], expected: Mapping[str, tuple[Test, str]]) -> list[str]:
+    return [
+        f"{key}: expected {words}, got: {shown(given[key])}"
+        for key, (accepts, words) in expected.items()
+        if key in given and not _accepts(accepts, given[key])
+    ]
+
+
+def _accepts(test: Test, value: Any) -> bool:
+    try:
+        return test(value)
+    except (Exception, SystemExit):  # what it is asked about may be code of others
+        return False
+
+
+def _is_dict(value: Any) -> bool:
+    return _accepts(lambda given: isinstance(given, Mapping), value)
 
 
 def _same(value: Any) -> Any:
@@ -151,7 +187,7 @@ def _zone(value: str | tzinfo) -> tzinfo:
 
 
 def _override(value: Any) -> SettingsOverride:
-    if not isinstance(value, Mapping):
+    if not _is_dict(value):
         return SettingsOverride(trigger=value)
     args = value.get("args", UNSET)
     return SettingsOverride(**{**value, "args": args if isinstance(args, Unset) else tuple(args)})

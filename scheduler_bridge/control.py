@@ -5,21 +5,25 @@ import os
 import select
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections
 
-from . import conf, connection, deployment, expiry, history, lease, left_over, registry, systemd
+from . import candidacy, conf, connection, deployment, expiry, history, lease, left_over, registry, systemd
+from .asking import Timed
 from .away import Watch
 from .candidacy import Bystander, Candidacy
 from .changes import Listener
+from .exceptions import TriggerError
 from .lease import Identity
 from .models import Runner
 from .orders import Orders, Timetable
+from .outage import parted
 from .pace import Pace
 from .renewal import Renewal
 
@@ -47,6 +51,7 @@ class Control(threading.Thread):
         self._asked = self._again = False
         self._complained = False
         self._reader = registry.Reader()
+        self._broken: deque[tuple[Timed, TriggerError]] = deque()
         self._away = Watch(me)
         self._pace = Pace(JOBS_REST)
         self._loaded_at = float("-inf")
@@ -55,6 +60,11 @@ class Control(threading.Thread):
     def reload(self, *, again: bool = False) -> None:
         """Read everything anew at once; safe from any thread and in a signal handler."""
         self._asked, self._again = True, self._again or again
+        self.wake()
+
+    def broke(self, job: Timed, error: TriggerError) -> None:
+        """Record that the trigger of a job broke in the loop; safe from any thread."""
+        self._broken.append((job, error))
         self.wake()
 
     def stop(self) -> None:
@@ -85,19 +95,28 @@ class Control(threading.Thread):
     def _survive(self, step: Callable[[], bool]) -> bool:
         try:
             done = step()
+            if self._complained:
+                candidacy.show(self.me)  # the server that answers may be another one
         except (DatabaseError, InterfaceError) as error:
             connection.drop(self._using)
             self._away.forget()
             if not self._complained:
-                logger.error("the database does not answer, waiting: %s", str(error).strip())
+                logger.error("%s, waiting: %s", *parted(error))
             self._complained = True
             systemd.notify("STATUS=waiting for the database")
+            self._mend(error)
             return False
         if self._complained:
             logger.info("the database answers again")
             systemd.notify("STATUS=the database answers again")
         self._complained = False
         return done
+
+    def _mend(self, error: Exception) -> None:
+        """Make good what a row cannot be added for, such as a sequence that stands behind its rows."""
+        if isinstance(error, IntegrityError):
+            with suppress(DatabaseError, InterfaceError):
+                history.mended((), error)
 
     def _become_runner(self) -> bool:
         told = Bystander(
@@ -118,24 +137,32 @@ class Control(threading.Thread):
         self._listener.changed(time.monotonic())
         self._beat()  # what waits for the lease is known before a run begins
         self._load()
+        self._report_broken()  # what a process found that ended before it could
         return True
 
     def _load(self, *, jobs: bool = True) -> None:
         # All jobs when a person or a step of the clock asks for it, and as a safety net; else what changed.
-        refresh = self._asked or time.monotonic() - self._loaded_at >= REFRESH_EVERY
-        self._asked, again, self._again = False, self._again, False
-        held = Runner.objects.using(self._using).values_list("held", flat=True).get(pk=Runner.ROW)
+        asked, self._asked = self._asked, False
+        refresh = asked or time.monotonic() - self._loaded_at >= REFRESH_EVERY
+        again, self._again = self._again, False
+        held = Runner.objects.using(self._using).filter(pk=Runner.ROW, held=True).exists()
         queued, to_end = history.queued(), history.to_end()
         self._ends_at = expiry.next_end()
         # Last, since what it has told of once it does not tell again.
-        reading = self._read_jobs(refresh) if refresh or jobs else registry.Reading(planned=(), gone=())
+        reading = self._read_jobs(refresh, asked) if refresh or jobs else registry.Reading(planned=(), gone=())
         self._orders.apply(
             Timetable(planned=reading.planned, gone=reading.gone, queued=queued, held=held, to_end=to_end, again=again)
         )
+        if reading.is_any_broken:
+            self._report_broken()
 
-    def _read_jobs(self, refresh: bool) -> registry.Reading:
+    def _report_broken(self) -> None:
+        if history.report_broken(_now()):
+            self._orders.mail()
+
+    def _read_jobs(self, refresh: bool, asked: bool) -> registry.Reading:
         begun = time.monotonic()
-        reading = self._reader.read_all(_now()) if refresh else self._reader.read_changed(_now())
+        reading = self._reader.read_all(_now(), retry=asked) if refresh else self._reader.read_changed(_now())
         self._pace.read(begun, time.monotonic())
         self._loaded_at = begun if refresh else self._loaded_at
         return reading
@@ -153,7 +180,8 @@ class Control(threading.Thread):
         """Give the seconds after which there is something to do though nothing was heard."""
         monotonic = time.monotonic()
         looks = min(self._away.pause(monotonic), self._pace.pause(monotonic))
-        return min(self._listener.pause, self._beat_pause(), max(RETRY_PAUSE, self._end_pause()), looks)
+        ends = max(RETRY_PAUSE, min(self._end_pause(), self._reader.retry_pause(_now())))
+        return min(self._listener.pause, self._beat_pause(), ends, looks)
 
     def _turn(self) -> bool:
         monotonic = time.monotonic()
@@ -164,7 +192,8 @@ class Control(threading.Thread):
             self._follow_deployment()
         if self._end_pause() <= 0:
             changed = self._expire() or changed
-        if changed:
+        changed = self._note_broken() or changed
+        if changed or self._reader.retry_pause(_now()) <= 0:
             self._pace.owe()
         ended = (changed or self._away.pause(monotonic) <= 0) and self._look_away(monotonic)
         is_time = self._pace.pause(monotonic) <= 0
@@ -193,6 +222,15 @@ class Control(threading.Thread):
             logger.info(line)
         return bool(lines)
 
+    def _note_broken(self) -> bool:
+        """Record which triggers broke in the loop, each until it is written."""
+        is_any = bool(self._broken)
+        while self._broken:
+            job, error = self._broken[0]
+            registry.note(job.name, job.key, error, _now())
+            self._broken.popleft()
+        return is_any
+
     def _end_pause(self) -> float:
         """Give the seconds until something that was changed for a time returns."""
         return float("inf") if self._ends_at is None else max(0.0, (self._ends_at - _now()).total_seconds())
@@ -211,8 +249,21 @@ class Control(threading.Thread):
 
     def _check_loop(self) -> None:
         turn = self._orders.loop_at()
-        if turn is not None and time.monotonic() - turn[1] > STALLED_AFTER:
-            raise RuntimeError(f"the loop has not turned since {turn[0]:%Y-%m-%d %H:%M:%S} UTC")
+        if turn is None or time.monotonic() - turn[1] <= STALLED_AFTER:
+            return
+        asked = self._orders.asking()
+        if asked is not None:
+            self._set_aside(asked)
+        whose = "" if asked is None else f": it asks the trigger of {asked.name}"
+        raise RuntimeError(f"the loop has not turned since {turn[0]:%Y-%m-%d %H:%M:%S} UTC{whose}")
+
+    def _set_aside(self, asked: Timed) -> None:
+        """Let the next runner not ask the trigger that holds up this one."""
+        error = TriggerError(f"it gave no answer within {STALLED_AFTER:.0f} s", stalled=True)
+        try:
+            registry.note(asked.name, asked.key, error, _now())
+        except (DatabaseError, InterfaceError) as refusal:
+            logger.error("job %s: its trigger is not set aside: %s", asked.name, refusal)
 
     def _pause(self, seconds: float) -> None:
         """Give a sign of life and wait, until woken or until the next sign is due."""

@@ -2,16 +2,22 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
+from django.utils.functional import Promise
 
 from .accepted import is_queue
 from .conf import UNSET, Unset
 from .exceptions import ScheduleError
+from .isolation import isolated
+from .parsing import TAKEN, OwnParser, Reply, Verdict
+from .plain import shown, told
 from .schedules import Manual, Schedule, parse_interval, parse_times
 
 MEMBER: Final = "ScheduledJob"
@@ -62,10 +68,17 @@ class JobDefinition:
     command_class: type[BaseCommand] | None = None  # None where it cannot be loaded
     skips_checks: bool = True  # whether the command knows the option --skip-checks
     problems: tuple[Problem, ...] = ()
+    _parser: OwnParser = field(default_factory=OwnParser, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         return f"{self.app}.{self.command}"
+
+    def reply(self, args: tuple[str, ...]) -> Reply:
+        """Return what the command's own parser says of these words; nothing where the command cannot be loaded."""
+        if self.command_class is None:
+            return TAKEN
+        return self._parser.reply(self.command_class, self.command, args)
 
 
 def define(app: str, command: str, command_class: type[BaseCommand]) -> JobDefinition | None:
@@ -86,7 +99,7 @@ def define(app: str, command: str, command_class: type[BaseCommand]) -> JobDefin
     return JobDefinition(
         app=app,
         command=command,
-        description=str(command_class.help or "").strip(),
+        description=_description(command_class),
         schedule=_schedule(values, problems),
         internal=internal,
         timeout=_timeout(values, internal, problems),
@@ -96,11 +109,22 @@ def define(app: str, command: str, command_class: type[BaseCommand]) -> JobDefin
         args=_args(values, problems),
         queue=_queue(values, internal, problems),
         should_run=_should_run(member, values, problems),
-        module=command_class.__module__,
+        module=told(command_class.__module__),
         command_class=command_class,
         skips_checks=bool(command_class.requires_system_checks),
         problems=tuple(problems),
     )
+
+
+def _description(command_class: type[BaseCommand]) -> str:
+    """Return the help of a command; empty where it cannot be told, which the parser meets again and says."""
+    said: Any = command_class.help
+    if type(said) is not str:
+        with isolated(), suppress(Exception, SystemExit):
+            said = said if isinstance(said, str | Promise) else command_class().help
+            return told(said or "").strip()
+        return ""
+    return said.strip()
 
 
 def _values(member: type) -> Mapping[str, Any]:
@@ -111,7 +135,7 @@ def _values(member: type) -> Mapping[str, Any]:
 
 
 def _problem(number: str, expected: str, got: object, hint: str) -> Problem:
-    return Problem(id=number, text=f"expected {expected}, got: {got!r}", hint=hint)
+    return Problem(id=number, text=f"expected {expected}, got: {shown(got)}", hint=hint)
 
 
 def _unknown(values: Mapping[str, Any]) -> list[Problem]:
@@ -158,7 +182,7 @@ def _timeout(values: Mapping[str, Any], internal: bool, problems: list[Problem])
         return UNSET
     value = values["timeout"]
     if isinstance(value, int | float) and not isinstance(value, bool):
-        hint = f"Write: timeout = timedelta(seconds={value:g})"
+        hint = f"Write: timeout = timedelta(seconds={told(value)[:20].removesuffix('.0')})"
         problems.append(_problem("E106", "a timedelta or None as timeout", value, hint))
     elif value is not None and not (isinstance(value, timedelta) and value > timedelta(0)):
         hint = "Write for example: timeout = timedelta(minutes=2)"
@@ -168,7 +192,7 @@ def _timeout(values: Mapping[str, Any], internal: bool, problems: list[Problem])
         text = "expected no timeout on an internal job, which cannot be ended from outside"
         problems.append(Problem(id="E108", text=text, hint=hint))
     else:
-        return None if value is None else timedelta(seconds=value.total_seconds())
+        return None if value is None else timedelta(value.days, value.seconds, value.microseconds)
     return UNSET
 
 
@@ -188,7 +212,7 @@ def _args(values: Mapping[str, Any], problems: list[Problem]) -> tuple[str, ...]
         hint = 'Write for example: args = ["--days", "30"]'
         problems.append(_problem("E110", "a list of texts as args", value, hint))
         return ()
-    return tuple(value)
+    return tuple(str.__str__(item) for item in value)
 
 
 def _queue(values: Mapping[str, Any], internal: bool, problems: list[Problem]) -> str:
@@ -203,47 +227,70 @@ def _queue(values: Mapping[str, Any], internal: bool, problems: list[Problem]) -
     return str(value)
 
 
-def args_problems(definition: JobDefinition) -> tuple[Problem, ...]:
-    """Say that the command refuses its arguments; apart, since making a parser takes longer than all else here."""
-    command_class = definition.command_class
-    if command_class is None or (not definition.args and takes_nothing(command_class)):
-        return ()
-    refusal = parser_refusal(command_class, definition.command, definition.args)
-    text = f"the command refuses args {list(definition.args)!r}: {refusal}"
-    hint = f"See what it takes: manage.py {definition.command} --help"
-    return (Problem(id="E111", text=text, hint=hint),) if refusal else ()
+def args_problems(definition: JobDefinition, holding: tuple[str, ...]) -> tuple[Problem, ...]:
+    """Say what is wrong with its arguments; apart, since making a parser takes longer than all else here.
+
+    Args:
+        holding: the arguments that hold, whether the class or the settings say them.
+    """
+    problems = []
+    if refusal := args_refusal(definition, definition.args):
+        hint = f"See what it takes: manage.py {definition.command} --help"
+        problems.append(Problem(id="E111", text=refusal, hint=hint))
+    reply = definition.reply(holding)
+    if reply.verdict is Verdict.UNKNOWN:
+        text = f"its add_arguments asks the database {reply.text}, so its args are not checked here"
+        hint = "Ask it in handle(), where a database is sure to be there."
+        problems.append(Problem(id="W103", text=text, hint=hint))
+    elif why := unreadable(definition, holding):
+        hint = f"It stays scheduled and fails at its fire times until this works: manage.py {definition.command} --help"
+        problems.append(Problem(id="W104", text=why, hint=hint))
+    return tuple(problems)
 
 
-def takes_nothing(command_class: type[BaseCommand]) -> bool:
-    """Tell a command with Django's own parser, which asks for nothing."""
-    own = (command_class.add_arguments, command_class.create_parser)
-    return own == (BaseCommand.add_arguments, BaseCommand.create_parser)
+def args_refusal(definition: JobDefinition, args: tuple[str, ...]) -> str:
+    """Return why the command does not take these arguments; empty when it does, or cannot be asked."""
+    reply = definition.reply(args)
+    return f"the command refuses args {list(args)!r}: {reply.text}" if reply.verdict is Verdict.REFUSED else ""
 
 
-def parser_refusal(command_class: type[BaseCommand], command: str, args: list[str] | tuple[str, ...]) -> str:
-    """Say why the command's own parser refuses these words; empty when it takes them."""
-    try:
-        command_class().create_parser("manage.py", command).parse_args(list(args))
-    except CommandError as error:
-        return str(error)
-    except SystemExit:
-        return "it would only print something and exit"
-    return ""
+def unreadable(definition: JobDefinition, args: tuple[str, ...]) -> str:
+    """Return why the command cannot even read these arguments, which breaks its job; empty when it can."""
+    reply = definition.reply(args)
+    return f"its arguments cannot be read: {reply.text}" if reply.verdict is Verdict.FAILED else ""
 
 
 def _should_run(member: type, values: Mapping[str, Any], problems: list[Problem]) -> Callable[[], Any] | None:
     if values.get("should_run") is None:
         return None
     question: Callable[[], Any] | None = getattr(member, "should_run", None)
-    if callable(question):
-        try:
-            inspect.signature(question).bind()
-        except TypeError:
-            question = None
-        except ValueError:  # a builtin that does not tell
-            return question
-        else:
-            return question
-    hint = "Write @staticmethod or @classmethod above def should_run."
-    problems.append(Problem(id="E114", text="expected a should_run that can be called without an instance", hint=hint))
-    return None
+    if question is None or not callable(question) or not _needs_nothing(question):
+        text = "expected a should_run that can be called without an instance"
+        hint = "Write @staticmethod or @classmethod above def should_run."
+        problems.append(Problem(id="E114", text=text, hint=hint))
+        return None
+    if _is_async(question):
+        text = "expected a should_run that answers when it is called, got an async one"
+        hint = "Write def, and asyncio.run(...) inside it where the question is asked of async code."
+        problems.append(Problem(id="E116", text=text, hint=hint))
+        return None
+    return question
+
+
+def _needs_nothing(question: Callable[..., Any]) -> bool:
+    try:
+        signature = inspect.signature(question)
+    except (Exception, SystemExit):  # a builtin does not tell, and a callable object may raise anything
+        return True
+    try:
+        signature.bind()
+    except TypeError:
+        return False
+    return True
+
+
+def _is_async(question: Callable[..., Any]) -> bool:
+    """Return whether it gives a promise instead of an answer, which would always count as yes."""
+    code = question.func if isinstance(question, partial) else question
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    return any(kind(part) for kind in kinds for part in (code, type(code).__call__))

@@ -27,9 +27,11 @@ def has_tables() -> bool:
 
 def follow(now: datetime) -> list[str]:
     """Make the rows follow the code and note which code that was; give one line for each change."""
-    lines = registry.sync(now)
     code = code_fingerprint()
     rows = Runner.objects.using(conf.load().database).filter(pk=Runner.ROW)
+    if rows.exclude(code=code).exists():
+        registry.release_all()
+    lines = registry.sync(now)
     if rows.exclude(code=code).update(code=code):
         Deployment.objects.using(conf.load().database).create(at=now, code=code)
         lines = lines or [f"code {code[:12]} is in force"]
@@ -37,8 +39,11 @@ def follow(now: datetime) -> list[str]:
 
 
 def settle(row: Job) -> bool:
-    """Time a job anew that was just saved; a removed one has no times."""
-    return row.removed_at is None and registry.settle(row, registry.plan_of(row), datetime.now(UTC))
+    """Time a job anew that was just saved; a removed one has no times. A trigger that broke is asked again."""
+    if row.removed_at is not None:
+        return False
+    registry.release(row)
+    return registry.settle(row, registry.plan_of(row), datetime.now(UTC), retry=True)
 
 
 def note_migrate(now: datetime) -> None:

@@ -10,11 +10,12 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from . import conf, lease, queues, registry, schedules
+from . import conf, lease, queues, registry, schedules, stuck
 from .lease import Holder
 from .models import OPEN_STATUSES, Job, Run, Runner, Status
 from .plan import JobPlan, Source
 from .schedules import Manual
+from .stuck import StuckJob
 
 SOURCES: Final = {
     Source.DEFAULT: gettext_lazy("default"),
@@ -109,6 +110,7 @@ def _walk(row: Job, plan: JobPlan, now: datetime) -> Iterator[Gate]:
     yield _schedule(row, plan)
     handed = queues.handed_run(row)
     yield _queue(handed, plan, now) if handed is not None or plan.queue.value else _worker(row, now)
+    yield _start(row, now)
     yield _last_skip(row)
     yield _next(row, now)
 
@@ -117,9 +119,10 @@ def _code(row: Job) -> Gate:
     if row.removed_at is not None:
         text = _("its command was removed at %(at)s") % {"at": clock(row.removed_at)}
         return Gate(name="job", passed=False, text=text)
-    if row.broken:
-        last = row.broken.strip().splitlines()[-1]
-        text = _("its command cannot be loaded: %(error)s") % {"error": last}
+    if broken := row.broken or row.trigger_error:
+        lines = broken.strip().splitlines()
+        # One line is a sentence that says by itself what is wrong; more are the traceback of a command.
+        text = lines[0] if len(lines) == 1 else _("its command cannot be loaded: %(error)s") % {"error": lines[-1]}
         return Gate(name="job", passed=False, text=text)
     return Gate(name="job", passed=True, text=_("its command is there"))
 
@@ -199,6 +202,24 @@ def _queue(run: Run | None, plan: JobPlan, now: datetime) -> Gate:
     else:
         text = _("nobody serves queue %(queue)s: it waits for a worker since %(at)s (run %(run)s)")
     return Gate(name="queue", passed=False, text=text % {**values, "at": clock(run.handed_at or now)})
+
+
+def _start(row: Job, now: datetime) -> Gate:
+    """Return whether the runner starts the job when it is due."""
+    found = stuck.stuck_jobs(now, row.name)
+    if not found:
+        return Gate(name="start", passed=True, text=_("it starts when it is due"))
+    return Gate(name="start", passed=False, text=stuck_words(found[0]))
+
+
+def stuck_words(job: StuckJob) -> str:
+    """Return what is known of a job that should have started."""
+    if job.run_id is None:
+        return _("due since %(at)s, nothing holds it back, and it has not started: see the runner's log") % {
+            "at": clock(job.due_at)
+        }
+    text = _("run %(run)s is due since %(at)s, nothing holds it back, and it has not started: see the runner's log")
+    return text % {"run": job.run_id, "at": clock(job.due_at)}
 
 
 def _open(row: Job) -> QuerySet[Run]:

@@ -4,17 +4,19 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from types import MappingProxyType
 
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 
 from .definition import JobDefinition, Problem, define
+from .plain import plain, trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenCommand:
-    """A command that cannot be loaded, and why."""
+    """A command that cannot be loaded, or whose ``ScheduledJob`` cannot be read, and why."""
 
     app: str
     command: str
@@ -50,30 +52,33 @@ def discover() -> Discovery:
     definitions: dict[str, JobDefinition] = {}
     broken: dict[str, BrokenCommand] = {}
     others: list[str] = []
-    for command, source in sorted(get_commands().items()):
+    for command, source in sorted(get_commands().items(), key=itemgetter(0)):
         app = source if isinstance(source, str) else type(source).__module__.partition(".management.")[0]
         name = f"{app}.{command}"
-        loaded = _load(app, command, source)
-        if isinstance(loaded, BrokenCommand):
-            broken[name] = loaded
-            continue
-        definition = define(app, command, loaded)
-        if definition is None:
+        found = _read(app, command, source)
+        if isinstance(found, BrokenCommand):
+            broken[name] = found
+        elif found is None:
             others.append(name)
         else:
-            definitions[name] = definition
+            definitions[name] = found
     return Discovery(definitions=MappingProxyType(definitions), broken=MappingProxyType(broken), others=tuple(others))
 
 
-def _load(app: str, command: str, source: str | BaseCommand) -> type[BaseCommand] | BrokenCommand:
-    if not isinstance(source, str):
-        return type(source)
+def _read(app: str, command: str, source: str | BaseCommand) -> JobDefinition | BrokenCommand | None:
     try:
-        return type(load_command_class(app, command))
+        return define(app, command, type(load_command_class(app, command) if isinstance(source, str) else source))
     except KeyboardInterrupt:
         raise
-    except BaseException:  # a module may do anything at import, leave the process included
-        return BrokenCommand(app=app, command=command, error=traceback.format_exc(limit=-3))
+    except BaseException as error:  # a module may do anything at import, leave the process included
+        return BrokenCommand(app=app, command=command, error=_trace(error))
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return plain("".join(traceback.format_exception(error, limit=-3)))
+    except BaseException:  # its text, notes and causes are foreign code, too
+        return f"Traceback (most recent call last):\n{trouble(error)}"
 
 
 def chain_problems(found: Discovery) -> dict[str, tuple[Problem, ...]]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 
-from . import changes, conf, connection, history, registry
+from . import changes, conf, connection, history, identity, registry
+from .execution.exit_code import described
 from .execution.origin import Origin
 from .execution.spawner import Spawner
 from .gate import Admitted, Held
@@ -17,9 +18,9 @@ from .heartbeat import Heartbeat
 from .history import Firing
 from .lease import Identity
 from .models import Cause, Job, Run
+from .outage import is_outage
 from .run import Completion, Workplace
 from .run import perform as perform_firing
-from .triggers import next_fire
 
 logger = logging.getLogger("scheduler_bridge")
 
@@ -63,6 +64,7 @@ def perform(run_id: int) -> Completion | None:
         stopping=lambda: False,
         entered=lambda *_run: None,
         until=heartbeat.until,
+        enduring=False,
     )
     try:
         completion = perform_firing(firing, place)
@@ -80,17 +82,26 @@ def perform(run_id: int) -> Completion | None:
 
 def _waiting(run_id: int) -> Firing | None:
     try:
-        return history.waiting(run_id)
-    except (OperationalError, InterfaceError):
+        return _seen(run_id)
+    except (DatabaseError, InterfaceError) as error:
+        if not is_outage(error):
+            raise
         connection.drop(conf.load().database)  # the server may have closed it while this worker was idle
-        return history.waiting(run_id)
+        return _seen(run_id)
+
+
+def _seen(run_id: int) -> Firing | None:
+    if identity.is_replaced():
+        connection.drop(conf.load().database)
+    identity.learn(conf.load().database)
+    return history.waiting(run_id)
 
 
 def _interrupted(run: Run | None, error: BaseException) -> None:
     """Record that the engine has broken a run off; the processes of the job ended with the pipe to them."""
     if run is None:
         return
-    reason = f"its worker was interrupted: {type(error).__name__}: {error}"
+    reason = f"its worker was interrupted: {described(error)}"
     try:
         if history.break_off(run, reason, datetime.now(UTC)):
             changes.announce()
@@ -109,7 +120,7 @@ def _due_meanwhile(firing: Firing, now: datetime) -> tuple[Firing | None, dateti
     if trigger is None or due is None:
         return None, None
     later = replace(firing, fire_time=due.latest, coalesced=due.coalesced, schedule_key=row.schedule_key)
-    return later, next_fire(trigger, max(now, due.latest))
+    return later, registry.following(trigger, max(now, due.latest))
 
 
 def _spawner() -> Spawner:

@@ -49,3 +49,12 @@ class EngineError(SchedulerBridgeError):
 
 class LeaseLost(SchedulerBridgeError):
     """Another process holds the lease now: nothing may be started or recorded by this one."""
+
+
+class TriggerError(SchedulerBridgeError):
+    """A trigger gave no usable fire time; the text says what was expected and what came."""
+
+    def __init__(self, text: str, *, stalled: bool = False) -> None:
+        super().__init__(text)
+        # Whether it gave no answer in time: it would hold up whoever asks it again.
+        self.stalled = stalled

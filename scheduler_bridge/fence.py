@@ -9,7 +9,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from functools import partial
+from typing import Final, TextIO
 
 from .execution.uptime import uptime
 from .lease import BEAT_BUSY
@@ -18,6 +20,7 @@ from .lease import BEAT_BUSY
 END_AFTER: Final = 12.0  # seconds
 END_WITHIN: Final = 5.0  # seconds for Python itself to end, which waits for threads that jobs have left
 SAY_WITHIN: Final = 0.5  # seconds for the last words: a handler of the log may hang, as the network does by then
+LEAVE_WITHIN: Final = 5.0  # seconds for them where nobody waits to take over
 LOOK_EVERY: Final = 0.25  # seconds between two looks while something is at stake; waiting stops while a machine sleeps
 
 EXIT_BROKEN: Final = 70  # EX_SOFTWARE: a thread of the runner died, or the lease was lost
@@ -27,23 +30,29 @@ logger = logging.getLogger("scheduler_bridge")
 
 def end(reason: str) -> None:
     """End the process at once, and with it its external run, whose supervisor notices."""
-    saying = threading.Thread(target=_say_and_leave, args=[reason], daemon=True)
-    saying.start()
-    saying.join(SAY_WITHIN)
-    os._exit(EXIT_BROKEN)
+    leave(EXIT_BROKEN, partial(_say, reason), within=SAY_WITHIN)
 
 
-def _say_and_leave(reason: str) -> None:
+def _say(reason: str) -> None:
     logger.critical("the runner ends: %s", reason)
-    leave(EXIT_BROKEN)
 
 
-def leave(code: int) -> None:
-    """End the process, its words written, whatever its threads do."""
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+def leave(code: int, last_words: Callable[[], object] | None = None, *, within: float = LEAVE_WITHIN) -> None:
+    """End the process, its words written, whatever its threads do, and whatever its streams and handlers do."""
+    try:
+        speaking = threading.Thread(target=_finish, args=[last_words], daemon=True)
+        speaking.start()
+        speaking.join(within)
+    finally:  # no thread may be had any more
+        os._exit(code)
+
+
+def _finish(last_words: Callable[[], object] | None) -> None:
+    """Write what is to be written; a disk may be full, a reader gone, a stream closed."""
+    for step in (last_words, logging.shutdown, lambda: sys.stdout.flush(), lambda: sys.stderr.flush()):
+        with suppress(BaseException):
+            if step is not None:
+                step()
 
 
 def leave_soon(code: int) -> None:
@@ -51,6 +60,19 @@ def leave_soon(code: int) -> None:
     timer = threading.Timer(END_WITHIN, _leave_threads, [code])
     timer.daemon = True
     timer.start()
+    for stream in (sys.stdout, sys.stderr):
+        _write_out(stream)
+
+
+def _write_out(stream: TextIO) -> None:
+    """Write what a stream holds, or let it be lost: Python would end with a code of its own for it."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
 
 
 def _leave_threads(code: int) -> None:

@@ -5,10 +5,10 @@ from datetime import datetime
 from functools import cache
 
 from . import conf, registry, sql
+from .exceptions import TriggerError
 from .history import Firing
 from .models import Cause, Job, Run, Runner
 from .plan import JobPlan
-from .triggers import next_fire
 
 
 class Held(Exception):
@@ -81,17 +81,20 @@ def _left_out(row: Job, firing: Firing) -> str:
 
 def _next(row: Job, plan: JobPlan, firing: Firing, now: datetime) -> datetime | None:
     trigger = registry.trigger_of(plan, row, max(now, firing.fire_time)) if plan.enabled.value else None
-    return next_fire(trigger, max(row.owed_since, firing.fire_time)) if trigger else None
+    return registry.following(trigger, max(row.owed_since, firing.fire_time))
 
 
 def _counted(row: Job, plan: JobPlan, firing: Firing) -> Firing:
     """Leave out of the count what another run covers already, such as one skipped as a hold ended.
 
-    A trigger with a random part cannot be asked again, so its firing keeps the count it came with.
+    A trigger with a random part, or one that broke, cannot be asked again, so its firing keeps the count it came with.
     """
-    if firing.cause != Cause.SCHEDULE or not firing.coalesced:
+    if row.trigger_error or firing.cause != Cause.SCHEDULE or not firing.coalesced:
         return firing
-    due = registry.due(row, registry.trigger_of(plan, row, firing.fire_time), firing.fire_time)
+    try:
+        due = registry.owed(row, registry.trigger_of(plan, row, firing.fire_time), firing.fire_time)
+    except TriggerError:
+        return firing
     if due is None or due.latest != firing.fire_time:
         return firing
     return replace(firing, coalesced=min(firing.coalesced, due.coalesced))

@@ -10,16 +10,17 @@ from typing import Any, Final
 
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job as ScheduledJob
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import connections
 
 from . import conf, connection, engine, history, registry, tasks
 from .books import RunnersBooks
-from .exceptions import EngineError
+from .exceptions import EngineError, LeaseLost
 from .gate import Held, admit
 from .history import Away, Firing, Queued
 from .lease import Identity
 from .messages import Messages
 from .models import Job
+from .outage import described, is_outage
 from .worker import firing_of
 
 logger = logging.getLogger("scheduler_bridge")
@@ -38,6 +39,7 @@ class Told:
 
     local: Callable[[Queued], None]  # this run is the runner's own after all
     look: Callable[[], None]  # what holds for the jobs has changed
+    put_off: Callable[[str, datetime, Exception], None]  # a firing of this job cannot be recorded for now, and why
     failed: Callable[[BaseException], None]
 
 
@@ -141,11 +143,11 @@ class HandOver(BaseExecutor):
                 firing = self._waiting.pop(job_id)
                 return lambda: self._hand_over(job_id, firing)
             away = self._again.pop(next(iter(self._again)))
-            return lambda: self._persist(lambda: self._look_again(away))
+            return lambda: self._persist(lambda: self._look_again(away), away.name, away.fire_time)
 
     def _hand_over(self, job_id: str, firing: Firing) -> None:
         try:
-            self._persist(lambda: self._admit(job_id, firing))
+            self._persist(lambda: self._admit(job_id, firing), firing.name, firing.fire_time)
         except Held:
             with self._changed:
                 self._held = True
@@ -226,19 +228,23 @@ class HandOver(BaseExecutor):
         history.handed(run_id, datetime.now(UTC) + pause)
         self._messages.tried(run_id, tries, taken=taken)
 
-    def _persist(self, step: Callable[[], None]) -> None:
-        """Do a step in the database, again and again while it is away."""
-        complained = False
+    def _persist(self, step: Callable[[], None], name: str, fire_time: datetime) -> None:
+        """Do a step in the database, again and again while it is away; one that is refused is put off."""
+        tries = 0
         while not self._closed:
             try:
                 return step()
-            except (DatabaseError, InterfaceError) as error:
+            except (Held, LeaseLost):
+                raise
+            except Exception as error:  # a trigger, an engine, a driver, or the database itself
                 connection.drop(conf.load().database)
                 self._messages = Messages()  # one that goes on from a copy may give a number again
-                if complained:
+                if tries and not is_outage(error):
+                    return self._told.put_off(name, fire_time, error)
+                if tries:
                     time.sleep(RETRY_PAUSE)
-                complained = True
-                logger.debug("not handed over yet: %s", error)
+                tries += 1
+                logger.debug("not handed over yet: %s", described(error))
         return None
 
 

@@ -11,6 +11,7 @@ from . import conf, connection, history
 from .execution.child_process import StopRequest
 from .execution.uptime import uptime
 from .models import Run
+from .outage import described
 
 logger = logging.getLogger("scheduler_bridge")
 
@@ -70,7 +71,7 @@ class Heartbeat:
                 self._beat(run)
         except (DatabaseError, InterfaceError) as error:
             connection.drop(conf.load().database)
-            logger.warning("run %s: no heartbeat, the database does not answer: %s", run.pk, str(error).strip())
+            logger.warning("run %s: no heartbeat, %s", run.pk, described(error))
 
     def _beat(self, run: Run) -> None:
         sent = uptime()

@@ -1,9 +1,11 @@
 """One runner at a time: the time-limited right to be it, acquired, renewed, confirmed and released."""
 
 import os
+import select
+import signal
 import socket
-import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,7 +16,8 @@ import psutil
 from django.db import connections, transaction
 from django.db.models import F, QuerySet
 
-from . import conf, sql
+from . import badge, conf, identity, sql
+from .badge import Badge
 from .exceptions import LeaseLost
 from .models import Runner
 
@@ -24,7 +27,6 @@ BEAT_BUSY: Final = 4.0  # seconds
 # A standby looks once a second, and when this is over: it takes over within 15 seconds after the last heartbeat.
 EXPIRES_AFTER: Final = 13.5  # seconds without a heartbeat, watched by the one who takes over
 KILLED_WITHIN: Final = 5.0  # seconds that a killed process is waited for
-KILLED_LOOK: Final = 0.02  # seconds between two looks at it
 ALIVE_WITHIN: Final = timedelta(seconds=15)
 
 
@@ -68,34 +70,50 @@ class Holder:
         """Tell whether the last heartbeat is young enough to believe in."""
         return now - self.heartbeat_at <= ALIVE_WITHIN
 
-    def end(self) -> bool:
-        """Kill the process if it is one of this machine that lives; True when it was.
+    @property
+    def is_here(self) -> bool:
+        """Whether this was a process of this machine, as the row says it."""
+        return bool(self.machine) and self.machine == machine()
+
+    def is_proved(self, database: str) -> bool:
+        """Return whether a process that can be ended from here shows that it holds this lease of this very database.
+
+        The row proves nothing: a copy of the database names the runner of the one that was copied.
+        """
+        if not self.is_here:
+            return False
+        with badge.held(self.pid, Badge(self.token, database)) as process:
+            return process is not None
+
+    def end(self, database: str) -> bool:
+        """Kill the process if it is proved to hold this lease of this very database; True when that was done.
 
         One that was frozen past its lease would go on with its job when it is thawed, beside the next runner's.
         """
-        if not self.machine or self.machine != machine() or self.is_gone():
+        if not self.is_here:
             return False
-        try:
-            psutil.Process(self.pid).kill()
-        except psutil.Error:
-            return False
-        deadline = time.monotonic() + KILLED_WITHIN
-        while not self.is_gone() and time.monotonic() < deadline:
-            time.sleep(KILLED_LOOK)
-        return self.is_gone()
+        with badge.held(self.pid, Badge(self.token, database)) as process:
+            if process is None:
+                return False
+            with suppress(ProcessLookupError):  # it has ended in between
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            return bool(select.select([process], [], [], KILLED_WITHIN)[0])
 
     def is_gone(self) -> bool:
         """Tell whether this was a process of this machine that runs no more; False where nobody here can know."""
-        if not self.machine or self.machine != machine():
+        if not self.is_here:
             return False
         try:
             process = psutil.Process(self.pid)
-            # Two clocks tell the start of a process; they agree to well under a second.
-            is_another = abs(process.create_time() - self.process_started) > 1
-            # One that is dead runs no more, even if its parent never asks how it ended.
-            return is_another or bool(process.status() == psutil.STATUS_ZOMBIE)
+            return self._is_another(process) or bool(process.status() == psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
-            return True
+            return not badge.is_hidden(self.pid)
+        except psutil.AccessDenied:
+            return False
+
+    def _is_another(self, process: psutil.Process) -> bool:
+        # Two clocks tell the start of a process. They agree to well under a second, unless one was set in between.
+        return abs(process.create_time() - self.process_started) > 1 and not badge.is_worn(self.pid, self.token)
 
 
 def machine() -> str:
@@ -235,6 +253,16 @@ def confirmation(using: str) -> str:
 def confirmed(me: Identity) -> list[object]:
     """Give the values of `confirmation`."""
     return [Runner.ROW, me.token]
+
+
+def see_file() -> None:
+    """Make sure that a lease in a file of SQLite is the one that others see.
+
+    Raises:
+        LeaseLost: another file lies in the place of the one that this process has open.
+    """
+    if identity.is_replaced():
+        raise LeaseLost("the file of the database was replaced, and this process has the former one open")
 
 
 def release(me: Identity) -> None:

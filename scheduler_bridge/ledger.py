@@ -4,7 +4,7 @@
 would go with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -16,7 +16,7 @@ from django.db.models.constants import OnConflict
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from . import sql
+from . import sql, storable
 
 TEXT_LIMIT: Final = 1000  # the size of the column "exception"
 
@@ -30,9 +30,16 @@ def register(next_runs: Mapping[str, datetime | None], using: str) -> None:
     )
 
 
+def missing(names: Collection[str], using: str) -> tuple[str, ...]:
+    """Return those of these jobs that have no row."""
+    found = set(DjangoJob.objects.using(using).filter(id__in=names).values_list("id", flat=True))
+    return tuple(name for name in names if name not in found)
+
+
 def plan_next(name: str, next_run_at: datetime | None, using: str) -> None:
-    """Show when the job is due next."""
-    sql.change(using, planning(using), planned(name, next_run_at, using))
+    """Show when the job is due next; a row that somebody deleted is made anew."""
+    if not sql.change(using, planning(using), planned(name, next_run_at, using)):
+        register({name: next_run_at}, using)
 
 
 @cache
@@ -48,7 +55,11 @@ def planned(name: str, next_run_at: datetime | None, using: str) -> list[Any]:
 
 def start(name: str, fire_time: datetime, using: str) -> None:
     """Record that an execution began; two of one job never share a fire time, so a second one is passed over."""
-    sql.change(using, starting(using, "VALUES (%s, %s, %s)"), started(name, fire_time, using))
+    statement, values = starting(using, "VALUES (%s, %s, %s)"), started(name, fire_time, using)
+    # MySQL passes over one whose job has no row, too.
+    if not sql.change(using, statement, values) and missing([name], using):
+        register({name: None}, using)
+        sql.change(using, statement, values)
 
 
 @cache
@@ -62,6 +73,9 @@ def starting(using: str, source: str) -> str:
     row = sql.table(DjangoJobExecution, using)
     head = operations.insert_statement(on_conflict=ignore)
     tail = operations.on_conflict_suffix_sql((), ignore, (), ())
+    if connections[using].vendor == "postgresql":
+        # A number that was given before is no second execution: it must not be passed over.
+        tail = f"ON CONFLICT ({row.names(('job_id', 'run_time'))}) DO NOTHING"
     return f"{head} {row} ({row.names(('job_id', 'run_time', 'status'))}) {source} {tail}"
 
 
@@ -92,11 +106,15 @@ def finished(
             "status": DjangoJobExecution.SUCCESS if error is None else DjangoJobExecution.ERROR,
             "duration": Decimal(f"{max(0.0, (now - started).total_seconds()):.2f}"),
             "finished": Decimal(f"{now.timestamp():.2f}"),
-            "exception": None if error is None else error[:TEXT_LIMIT],
+            "exception": None if error is None else _text(error, using),
             "job_id": name,
             "run_time": _stored(fire_time),
         }
     )
+
+
+def _text(error: str, using: str) -> str:
+    return storable.fit(error, using, DjangoJobExecution._meta.db_table, "exception", TEXT_LIMIT)
 
 
 def prune(before: datetime, using: str, batch: int) -> None:

@@ -1,20 +1,23 @@
 """Runs that say they are running and are not: those of a runner that is gone, and those whose end was lost."""
 
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, transaction
 
-from . import conf, connection, history, lease
-from .execution import child_process
+from . import conf, connection, history, identity, lease
+from .execution import child_process, mark
 from .lease import Identity
 from .models import Run
+from .outage import described, is_outage
 
 logger = logging.getLogger("scheduler_bridge")
 
 GONE: Final = "its runner is gone"
 LOST: Final = "the database has lost how it ended"
+LEFT_ALONE: Final = "may still be running, left alone as it does not prove to belong to this very database"
 
 
 def abandon(me: Identity, now: datetime, why: str = GONE) -> int:
@@ -24,11 +27,25 @@ def abandon(me: Identity, now: datetime, why: str = GONE) -> int:
 
 def give_up(run: Run, me: Identity, now: datetime, why: str) -> bool:
     """End the processes that a run has left on this machine and close it; False when it was closed already."""
-    ended = child_process.sweep([run.marker]) if run.host == me.host and run.marker else ()
+    ended = tuple(_end_processes(run.marker))
     closed = history.abandon(run, why, now, ended=ended)
     if closed:
         _log(run, why)
     return closed
+
+
+def _end_processes(marker: str) -> Iterator[str]:
+    """End what is proved to belong to a run that is recorded in this very database; say what ended, and what did not.
+
+    All that is seen from here is looked at, whatever the name of the host: two may share one, and one may have several.
+    """
+    if not marker:
+        return
+    database = identity.known()
+    whole = mark.proved(marker, database)
+    if database:
+        yield from child_process.sweep([whole])
+    yield from (f"{LEFT_ALONE}: {name}" for name in child_process.left_alone(marker, whole if database else ""))
 
 
 def find_lost(me: Identity) -> int:
@@ -43,7 +60,8 @@ def find_lost(me: Identity) -> int:
                 return abandon(me, datetime.now(UTC), LOST)
         except (DatabaseError, InterfaceError) as error:
             connection.drop(conf.load().database)
-            logger.debug("not looked for runs whose end was lost: %s", error)
+            level = logging.DEBUG if is_outage(error) else logging.ERROR
+            logger.log(level, "not looked for runs whose end was lost: %s", described(error))
     return 0
 
 

@@ -11,13 +11,13 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
-from django.db import DatabaseError, InterfaceError
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from . import conf, history
 from .models import Run, Status
+from .plain import named, told
 
 logger = logging.getLogger("scheduler_bridge")
 
@@ -68,8 +68,6 @@ def _send(run: Run, now: datetime) -> bool:
         return False
     try:
         _backend().send_messages([compose(run)])
-    except (DatabaseError, InterfaceError):
-        raise
     except Exception as error:  # each mail service raises errors of its own; none may stop the other reports
         _postpone(run, now, error)
         return False
@@ -98,8 +96,8 @@ def _postpone(run: Run, now: datetime, error: Exception) -> None:
         run.pk,
         tries,
         "given up" if given_up else f"next try in {pause}",
-        type(error).__name__,
-        error,
+        named(error),
+        told(error),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .asking import Timed
 from .away import News
 from .history import Queued
 from .registry import Planned
@@ -33,4 +34,6 @@ class Orders:
     loop_at: Callable[[], tuple[datetime, float] | None]  # the last turn of the loop: wall and monotonic
     busy: Callable[[], bool]  # something runs or waits
     news: Callable[[News], None]  # of runs that were handed over
+    asking: Callable[[], Timed | None]  # the job of which the loop asks the trigger right now
     between: Callable[[Callable[[], int]], None]  # to be done when no run is in hand; gives how many mails are owed
+    mail: Callable[[], None]  # one is owed

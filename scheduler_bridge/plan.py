@@ -67,7 +67,7 @@ def make_plan(definition: JobDefinition, settings: Settings, row: Job) -> JobPla
         enabled=_switch(row.enabled, row.enabled_default, override.enabled, Source.DEFAULT),
         timeout=_timeout(definition, settings, override),
         notify_on_success=_switch(row.notify_on_success, row.notify_default, override.notify_on_success, Source.CODE),
-        args=_args(definition, override),
+        args=args_of(definition, override),
         queue=queue_of(definition, settings, row),
         zone=settings.time_zone,
         code_schedule=definition.schedule,
@@ -145,7 +145,8 @@ def _timeout(definition: JobDefinition, settings: Settings, override: SettingsOv
     return Sourced(settings.timeout, Source.DEFAULT)
 
 
-def _args(definition: JobDefinition, override: SettingsOverride) -> Sourced[tuple[str, ...]]:
+def args_of(definition: JobDefinition, override: SettingsOverride) -> Sourced[tuple[str, ...]]:
+    """Return the words that the command is given in each run that the schedule starts."""
     if isinstance(override.args, Unset):
         return Sourced(definition.args, Source.CODE)
     return Sourced(override.args, Source.SETTINGS)

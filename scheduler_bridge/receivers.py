@@ -38,6 +38,8 @@ def follow_code(
         return
     now = datetime.now(UTC)
     lines = deployment.follow(now)
+    if lines:
+        history.report_broken(now)
     if plan:
         deployment.note_migrate(now)
     if lines or plan:
@@ -49,7 +51,8 @@ def follow_code(
 def job_changed(*, instance: Job, raw: bool = False, **kwargs: Any) -> None:
     """Time a saved job anew and tell a running runner."""
     if not raw:
-        deployment.settle(instance)
+        if deployment.settle(instance) and instance.trigger_error:
+            history.report_broken(datetime.now(UTC))
         if engine.is_used():
             history.look_again(instance.pk)  # it may go elsewhere now
     changes.announce()

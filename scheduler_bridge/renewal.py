@@ -23,6 +23,7 @@ class Renewal:
         Raises:
             LeaseLost: another process has taken it.
         """
+        lease.see_file()
         sent, turn = uptime(), self._loop_at()
         revision = lease.renew(self._me, datetime.now(UTC), turn[0] if turn else None)
         # Looked for last: who is not there yet has seen a heartbeat that is no older than this one.
@@ -36,5 +37,6 @@ class Renewal:
         Raises:
             LeaseLost: another process has taken it.
         """
+        lease.see_file()
         if self._fence.age(uptime()) > lease.BEAT_IDLE:
             self.renew()

@@ -9,6 +9,7 @@ from typing import Final
 from django.db import DatabaseError, InterfaceError, connections
 
 from . import conf, connection, history, notifications
+from .outage import described, is_outage
 
 logger = logging.getLogger("scheduler_bridge")
 
@@ -64,7 +65,8 @@ class Reporter(threading.Thread):
                 due_at = history.next_report_at()
                 break
             except (DatabaseError, InterfaceError) as error:
-                logger.debug("reports wait for the database: %s", error)
+                level = logging.DEBUG if is_outage(error) else logging.ERROR
+                logger.log(level, "reports wait: %s", described(error))
                 connection.drop(conf.load().database)
         else:
             return RETRY_PAUSE

@@ -8,20 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 
-from . import chain, conf, connection, discovery, history
-from .exceptions import SkipRun
-from .execution import child_process, in_process, room
+from . import chain, conf, connection, discovery, history, identity
+from .exceptions import LeaseLost, SkipRun
+from .execution import child_process, in_process, mark, room
 from .execution.child_process import ChildSpec, StopRequest
 from .execution.outcome import Outcome
 from .execution.output import Capture
 from .execution.spawner import Spawner
 from .execution.uptime import uptime
-from .gate import Admitted, admit
+from .gate import Admitted, Held, admit
 from .history import Firing, Queued
 from .live import unseen
 from .models import Run, Status
+from .outage import described, is_outage, parted
+from .plain import told
 from .plan import JobPlan
 
 logger = logging.getLogger("scheduler_bridge")
@@ -31,11 +33,16 @@ EARLY: Final = timedelta(milliseconds=5)
 RETRY_PAUSE: Final = 1.0  # seconds between two tries while the database is away
 # A process that stood still for so long after a claim may have lost its lease meanwhile.
 STANDSTILL: Final = 2.0  # seconds
+SAID_NO: Final = "should_run said no"
 T = TypeVar("T")
 
 
 class Stopped(Exception):
     """The runner stops: the firing is dropped without a trace and stays due."""
+
+
+class NotRecorded(Exception):
+    """A firing cannot be recorded, though the database answers: it is given up for now and stays due."""
 
 
 class Books(Protocol):
@@ -62,6 +69,8 @@ class Workplace:
     entered: Callable[[Run | None, bool], None]  # told which run is going on, and whether it is internal
     until: Callable[[], float | None] = lambda: None  # the moment, by the uptime, when an external run ends by itself
     live: Callable[[int, int], AbstractContextManager[Capture]] = unseen  # shows what an internal run prints
+    # Whether an error around a run is its outcome; an engine ends runs by errors of its own.
+    enduring: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +91,7 @@ def perform(firing: Firing, place: Workplace) -> Completion | None:
     Raises:
         Held: the runner is on hold.
         Stopped: the runner is stopping.
+        NotRecorded: nothing was started, as that cannot be recorded.
         LeaseLost: another process is the runner now.
     """
     admitted = _persist(lambda: admit(firing, _now()), place)
@@ -116,15 +126,36 @@ def _ask(admitted: Admitted) -> str | None:
         return None
     _wait_for(admitted.firing)
     before = room.snapshot()
+    reason, failure = _answer(question)
+    _log_dirt(admitted.plan.name, room.restore(before))
+    if failure is not None:
+        logger.error(
+            "%s: should_run failed, so the job runs: %s",
+            admitted.plan.name,
+            described(failure),
+            exc_info=failure,
+            extra={"job": admitted.plan.name},
+        )
+    return reason
+
+
+def _answer(question: Callable[[], object]) -> tuple[str | None, BaseException | None]:
+    """Return why a run is skipped, and what went wrong with the question."""
     try:
-        return None if question() else "should_run said no"
+        return (None if question() else SAID_NO), None
     except SkipRun as answer:
-        return answer.reason or "should_run said no"
-    except BaseException:  # it may even try to leave the process
-        logger.exception("should_run failed, so the job runs", extra={"job": admitted.plan.name})
-        return None
-    finally:
-        _log_dirt(admitted.plan.name, room.restore(before))
+        return _said(answer), None
+    except BaseException as error:  # it may even try to leave the process
+        return None, error
+
+
+def _said(answer: SkipRun) -> str:
+    """Return the reason in the words of the job, whatever it has put there."""
+    try:
+        reason = answer.reason
+    except BaseException:  # a class of the project's own
+        reason = told(answer)
+    return (told(reason) if reason is not None else "") or SAID_NO
 
 
 def _log_dirt(name: str, warnings: tuple[str, ...]) -> None:
@@ -144,17 +175,24 @@ def _execute(admitted: Admitted, run: Run, place: Workplace) -> Outcome:
     _log("started", admitted.firing.name, run, run.started_at)
     place.entered(run, definition.internal)
     try:
-        if definition.internal:
-            return _inside(admitted.plan, run, place)
-        return child_process.run(
-            _spec(admitted.plan, run),
-            place.spawner,
-            on_output=lambda text: history.show_output(run.pk, text),
-            stop=place.stop,
-            until=place.until,
-        )
+        return _inside(admitted.plan, run, place) if definition.internal else _outside(admitted.plan, run, place)
+    except BaseException as error:
+        if not place.enduring:
+            raise
+        logger.error("job %s run %s: %s", run.job.name, run.pk, described(error), exc_info=error)
+        return Outcome(status=Status.FAILED, exit_code=None, output="", reason=f"not seen to its end: {told(error)}")
     finally:
         place.entered(None, False)
+
+
+def _outside(plan: JobPlan, run: Run, place: Workplace) -> Outcome:
+    return child_process.run(
+        _spec(plan, run),
+        place.spawner,
+        on_output=lambda text: history.show_output(run.pk, text),
+        stop=place.stop,
+        until=place.until,
+    )
 
 
 def _inside(plan: JobPlan, run: Run, place: Workplace) -> Outcome:
@@ -172,7 +210,7 @@ def _spec(plan: JobPlan, run: Run) -> ChildSpec:
         timeout=plan.timeout.value,
         kill_after=settings.kill_after,
         output_limit=settings.output_limit,
-        marker=run.marker,
+        marker=mark.proved(run.marker, identity.known()),
         skip_checks=plan.definition.skips_checks,
     )
 
@@ -214,6 +252,7 @@ def _persist(step: Callable[[], T], place: Workplace, *, until_written: bool = F
 
     Raises:
         Stopped: the runner stops and nothing has been started yet.
+        NotRecorded: the step fails though the database answers, and nothing has been started yet.
     """
     tries = 0
     while True:
@@ -221,14 +260,30 @@ def _persist(step: Callable[[], T], place: Workplace, *, until_written: bool = F
             raise Stopped
         try:
             return step()
-        except (OperationalError, InterfaceError) as error:
+        except (Held, LeaseLost):
+            raise
+        except Exception as error:  # a trigger, a driver, or the database itself
             tries += 1
-            connection.drop(conf.load().database)
-            if tries == 1:
-                continue  # a server may have closed a connection that was idle for long
-            if tries == 2:
-                logger.error("the database does not answer, waiting: %s", str(error).strip())
-            time.sleep(RETRY_PAUSE)
+            _bear(error, tries, until_written=until_written)
+
+
+def _bear(error: Exception, tries: int, *, until_written: bool) -> None:
+    """Wait before the next try, if there is to be one."""
+    is_away = is_outage(error)
+    if isinstance(error, DatabaseError | InterfaceError):
+        connection.drop(conf.load().database)
+    elif not is_away:
+        tries = max(2, tries)
+    # A server may have closed a connection that was idle for long, and a job may have left one in disorder.
+    if tries == 1:
+        return
+    if not is_away:
+        if until_written:
+            raise error
+        raise NotRecorded from error
+    if tries == 2:
+        logger.error("%s, waiting: %s", *parted(error))
+    time.sleep(RETRY_PAUSE)
 
 
 def _start(firing: Firing) -> datetime:

@@ -11,10 +11,12 @@ from types import FrameType
 from typing import Final
 
 from . import conf, connection, run, systemd
+from .asking import Timed
 from .away import News
 from .books import RunnersBooks
 from .control import Control
 from .current import Current
+from .exceptions import TriggerError
 from .execution import console
 from .execution.origin import Origin
 from .execution.spawner import Spawner
@@ -26,9 +28,11 @@ from .lease import Identity
 from .live import LiveOutput
 from .models import Run
 from .orders import Orders, Timetable
+from .plain import told as text_of
 from .renewal import Renewal
 from .reporter import Reporter
 from .scheduler import Scheduler
+from .setbacks import Setbacks
 from .worker import OneWorker
 
 logger = logging.getLogger("scheduler_bridge")
@@ -66,8 +70,15 @@ class RunnerProcess:
             live=self.live.of,
         )
         self.worker = OneWorker(self._perform, self._failed)
-        self.handing = HandOver(me, Told(local=self._local, look=lambda: self.control.reload(), failed=self._failed))
-        self.scheduler = Scheduler(self.worker, self.handing, self._turned)
+        self.setbacks = Setbacks(self._hand_over_again)
+        told = Told(
+            local=self._local,
+            look=lambda: self.control.reload(),
+            put_off=self.setbacks.met,
+            failed=self._failed,
+        )
+        self.handing = HandOver(me, told)
+        self.scheduler = Scheduler(self.worker, self.handing, self._turned, self._broke)
         self.control = Control(
             me,
             Orders(
@@ -79,6 +90,8 @@ class RunnerProcess:
                 loop_at=lambda: self._turn,
                 busy=lambda: not self.worker.is_idle,
                 news=self._heard,
+                asking=lambda: self.scheduler.asking.now,
+                mail=self.reporter.look,
                 between=lambda find: self.worker.between(lambda: self.reporter.look() if find() else None),
             ),
             renewal,
@@ -159,6 +172,9 @@ class RunnerProcess:
         if self._once and self._applied and self._is_done and not scheduler.is_due(now):
             self._stop(EXIT_STOPPED)
 
+    def _broke(self, job: Timed, error: TriggerError) -> None:
+        self.control.broke(job, error)
+
     def _tell(self, scheduler: Scheduler, away: Away, completion: run.Completion) -> None:
         scheduler.tell_of(away, completion)
         if not scheduler.is_handed_over(away.name):
@@ -176,10 +192,20 @@ class RunnerProcess:
         except Held:
             self.control.reload()
             raise
+        except run.NotRecorded as error:
+            self.setbacks.met(firing.name, firing.fire_time, error)
+            return None
+        self.setbacks.over(firing.name)
         self.handing.free(firing.job_id)
         if completion is not None and completion.owes_mail:
             self.reporter.look()
         return completion
+
+    def _hand_over_again(self, pause: float) -> None:
+        """Let what is due, and was given up for now, be handed over again."""
+        timer = threading.Timer(pause, self.control.reload, kwargs={"again": True})
+        timer.daemon = True
+        timer.start()
 
     def _local(self, queued: Queued) -> None:
         self.scheduler.wish(lambda scheduler: scheduler.submit((queued,)))
@@ -234,5 +260,4 @@ class RunnerProcess:
 
     def _failed(self, error: BaseException) -> None:
         """End the process at once: what is left of it is no runner. Its external run ends with it."""
-        logger.critical("the runner ends: %s", error, exc_info=error)
-        leave(EXIT_BROKEN)
+        leave(EXIT_BROKEN, lambda: logger.critical("the runner ends: %s", text_of(error), exc_info=error))

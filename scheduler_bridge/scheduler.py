@@ -10,9 +10,12 @@ from typing import Any, Final
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
 from django_apscheduler.jobstores import DjangoMemoryJobStore
 
+from .asking import Asking, LoopTrigger, Timed
+from .exceptions import TriggerError
 from .handing import ALIAS, HandOver
 from .history import Away, Firing, Queued
 from .models import Cause
@@ -37,12 +40,19 @@ class Store(DjangoMemoryJobStore):
 class Scheduler(BlockingScheduler):
     """The loop on the main thread: wishes in, due jobs to the worker; no database, and nobody else calls it."""
 
-    def __init__(self, worker: OneWorker, handing: HandOver, turned: Callable[["Scheduler", datetime], None]) -> None:
+    def __init__(
+        self,
+        worker: OneWorker,
+        handing: HandOver,
+        turned: Callable[["Scheduler", datetime], None],
+        broke: Callable[[Timed, TriggerError], None],
+    ) -> None:
         self.store = Store()
         executors = {"default": worker, ALIAS: handing}
         super().__init__(timezone=UTC, jobstores={"default": self.store}, executors=executors)
         self.worker, self.handing = worker, handing
         self._turned = turned
+        self.asking = Asking(broke)
         self._wishes: SimpleQueue[Wish] = SimpleQueue()
         self._ending = False
         self._event = threading.Event()
@@ -116,19 +126,14 @@ class Scheduler(BlockingScheduler):
         return first is not None and first <= now
 
     def _time(self, item: Planned) -> None:
-        if item.trigger is None and item.due is None:
-            return
         start = item.due.latest if item.due else item.next_run_at
-        if start is not None:
-            trigger = item.trigger or DateTrigger(start, UTC)
-            if item.due:
-                trigger = resumed(trigger, start, item.next_run_at)
-            # The latest one is weighed when it is submitted.
-            backlog = item.due.coalesced + 1 - weight(trigger, start) if item.due else 0
-            firing = Firing(
-                job_id=item.job_id, name=item.name, cause=Cause.SCHEDULE, fire_time=start, coalesced=max(0, backlog)
-            )
-            self._add(item.name, trigger, firing, item.key, item.queue)
+        if start is None:
+            return
+        job = Timed(item.name, item.key)
+        only_due = DateTrigger(start, UTC), item.due.coalesced if item.due else 0
+        trigger, backlog = self.asking.ask(job, lambda: _going_on(item, start), only_due)
+        firing = Firing(job_id=item.job_id, name=item.name, cause=Cause.SCHEDULE, fire_time=start, coalesced=backlog)
+        self._add(item.name, LoopTrigger(trigger, job, self.asking), firing, item.key, item.queue)
 
     def _add(self, job_id: str, trigger: Any, firing: Firing, key: str, queue: str) -> None:
         self.add_job(
@@ -180,6 +185,16 @@ class Scheduler(BlockingScheduler):
         self._turned(self, datetime.now(UTC))
         wait: float | None = None if self._ending else super()._process_jobs()
         return wait
+
+
+def _going_on(item: Planned, start: datetime) -> tuple[BaseTrigger, int]:
+    """Return the trigger by which a job goes on from this fire time, and how many fire times that one stands for."""
+    trigger = item.trigger or DateTrigger(start, UTC)
+    if not item.due:
+        return trigger, 0
+    trigger = resumed(trigger, start, item.next_run_at)
+    # The latest one is weighed when it is submitted.
+    return trigger, max(0, item.due.coalesced + 1 - weight(trigger, start))
 
 
 def _ticket(**details: object) -> None:

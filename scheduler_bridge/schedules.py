@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .exceptions import ScheduleError
+from .said import said, shown
 
 # APScheduler turns a shorter interval into one second without a word (3.11, triggers/interval.py).
 SHORTEST_INTERVAL: Final = timedelta(seconds=1)
@@ -207,7 +208,7 @@ def words(schedule: Schedule) -> str:
         case DailyTimes(times=times):
             return _("daily at %(times)s") % {"times": ", ".join(time_words(moment) for moment in times)}
         case Custom(trigger=trigger):
-            return str(trigger)
+            return said(trigger)
         case _:
             return _("by hand or after another job")
 
@@ -220,7 +221,7 @@ def fingerprint(schedule: Schedule, zone: tzinfo) -> str:
         case DailyTimes(times=times):
             value = {"times": [_stamp(moment) for moment in times], "zone": str(zone)}
         case Custom(trigger=trigger):
-            value = {"trigger": repr(trigger)}
+            value = {"trigger": shown(trigger)}
         case _:
             value = {}
     return json.dumps(value)

@@ -12,8 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from django.db import connections, models
 
-# What every column takes as it is; none of ours is JSON.
-PLAIN: Final = {int, str, NoneType}
+# What every column takes as it is; none of ours is JSON. A text is for its field to make storable.
+PLAIN: Final = {int, NoneType}
 M = TypeVar("M", bound=models.Model)
 _here = threading.local()
 
@@ -103,6 +103,22 @@ def change(using: str, statement: str, values: Iterable[Any]) -> int:
     with connections[using].cursor() as cursor:
         cursor.execute(statement, list(values))
         return int(cursor.rowcount)
+
+
+def set_forward(model: type[models.Model], using: str) -> int | None:
+    """Let the next row's number follow that of the last one; None where it does already (PostgreSQL: sequences)."""
+    if connections[using].vendor != "postgresql":
+        return None
+    rows, key = table(model, using), str(model._meta.pk and model._meta.pk.column)
+    sequence = (fetch(using, "SELECT pg_get_serial_sequence(%s, %s)", [str(rows), key]) or (None,))[0]
+    last = (fetch(using, f"SELECT max({connections[using].ops.quote_name(key)}) FROM {rows}", []) or (None,))[0]
+    if sequence is None or last is None:
+        return None
+    number, is_given = fetch(using, f"SELECT last_value, is_called FROM {sequence}", []) or (last, True)
+    if number + is_given > last:
+        return None
+    fetch(using, "SELECT setval(%s, %s)", [sequence, last])
+    return int(last)
 
 
 def is_one_journey(using: str) -> bool:

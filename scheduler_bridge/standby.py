@@ -34,7 +34,7 @@ def seen(now: datetime) -> tuple[Standby, ...]:
 class Rivals:
     """Knows who waits on another machine, by what was seen here: clocks of two hosts are never compared.
 
-    One on the same machine is none: it ends this process before it takes over.
+    One on the same machine is none: it ends this process before it takes over. One there that cannot names no machine.
     """
 
     def __init__(self, me: Identity) -> None:

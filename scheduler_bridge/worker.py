@@ -4,7 +4,7 @@ import heapq
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Any, Final
@@ -18,7 +18,6 @@ from .gate import Held
 from .history import PRIORITY, Firing, Queued
 from .models import FAILURES
 from .run import Completion
-from .triggers import overdue, weight
 
 # How long the worker waits for the loop to hand it the runs that were just chained.
 CHAIN_WAIT: Final = 5.0  # seconds
@@ -129,8 +128,8 @@ class OneWorker(BaseExecutor):
 
     def _work(self) -> None:
         try:
-            connection.be_own(conf.load().database)
             while (step := self._take()) is not None:
+                connection.be_own(conf.load().database)  # a job may have left another one in its place
                 step()
         except BaseException as error:  # the worker is lost, so the process must end
             self._failed(error)
@@ -193,9 +192,8 @@ def firing_of(job: ScheduledJob, fire_time: datetime, backlog: int) -> Firing:
     firing: Firing = job.kwargs["firing"]
     if firing.run_id is not None:
         return firing
-    folded = overdue(job.trigger, job.next_run_time - timedelta(microseconds=1), fire_time)
-    coalesced = folded.coalesced if folded else weight(job.trigger, fire_time) - 1
-    return replace(firing, fire_time=fire_time.astimezone(UTC), coalesced=backlog + coalesced)
+    coalesced = backlog + job.trigger.coalesced(job.next_run_time, fire_time)
+    return replace(firing, fire_time=fire_time.astimezone(UTC), coalesced=coalesced)
 
 
 def event_of(job_id: str, fire_time: datetime, completion: Completion | None) -> JobExecutionEvent:

@@ -213,6 +213,15 @@ def test_what_waits_says_what_it_waits_for_where_nothing_starts(person, alive, s
     assert words in text(person("view_job"))
 
 
+def test_a_job_that_should_have_started_is_named_above_what_waits(person, alive, specimen, moment):
+    Job.objects.filter(pk=specimen.pk).update(next_run_at=moment - timedelta(minutes=5))
+    client = person("view_job")
+    assert "tests.demo.specimen: due since" in text(client)
+    ran(specimen, moment, scheduled_for=moment - timedelta(hours=1))  # the worker was busy until now
+    Job.objects.filter(pk=specimen.pk).update(last_run=Run.objects.get())
+    assert "nothing holds it back" not in text(client)
+
+
 def test_a_line_is_counted_where_it_is_not_shown(person, alive, specimen, moment):
     values = {"status": Status.QUEUED, "cause": Cause.MANUAL, "scheduled_for": moment - SECOND}
     Run.objects.bulk_create(Run(job=specimen, **values) for _ in range(40))

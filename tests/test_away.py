@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler_bridge import away, history
+from scheduler_bridge import away, history, identity
 from scheduler_bridge.away import LOOK_EVERY, SILENT_FOR, Watch
 from scheduler_bridge.execution import child_process
 from scheduler_bridge.execution.outcome import Outcome
@@ -31,6 +31,7 @@ def swept(monkeypatch):
         return ("sleep 100 (12)",)
 
     monkeypatch.setattr(child_process, "sweep", sweep)
+    monkeypatch.setattr(identity, "known", lambda: "this-one")
     return markers
 
 
@@ -65,7 +66,7 @@ def test_a_run_without_a_further_sign_is_given_up_and_reported_and_its_processes
     stored = Run.objects.get()
     assert (stored.status, stored.report) == (Status.ABANDONED, Report.DUE)
     assert stored.reason == f"its worker on {running.host} gives no sign of life"
-    assert (swept, stored.warning) == ([running.marker], "sleep 100 (12)")
+    assert (swept, stored.warning) == ([f"{running.marker}#this-one"], "sleep 100 (12)")
     (ended, completion), *_ = news.ended
     assert (ended.run_id, completion.status, completion.owes_mail) == (stored.pk, Status.ABANDONED, True)
     assert not history.is_busy(stored.job_id)
@@ -107,14 +108,6 @@ def test_a_sign_in_the_last_moment_saves_the_run(running, me, now, monkeypatch):
     monkeypatch.setattr(history, "lost", lost)
     look(watch, now, 200.0)
     assert Run.objects.get().status == Status.RUNNING
-
-
-def test_processes_on_another_host_are_left_to_it(running, me, now, swept):
-    Run.objects.update(host="elsewhere")
-    watch = Watch(me)
-    look(watch, now, 100.0)
-    look(watch, now, 200.0)
-    assert (Run.objects.get().status, swept) == (Status.ABANDONED, [])
 
 
 def test_an_end_comes_with_what_follows_it(running, me, now, job):

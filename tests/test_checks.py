@@ -82,6 +82,39 @@ def test_the_ledger_must_be_installed(settings):
     assert ids(checks.check_databases()) == ["scheduler_bridge.E010"]
 
 
+def test_all_mistakes_in_the_settings_are_told_at_once(settings):
+    settings.SCHEDULER_BRIDGE = {
+        "TIMEOUTS": 5,
+        "KILL_AFTER": 5,
+        "DATABASE": "nowhere",
+        "OVERRIDES": {
+            "tests.demo.nobody": {"enabled": True},
+            SPECIMEN: {"interval": timedelta(0), "queues": "mail", "args": ["--nonsense"]},
+            "scheduler_bridge.pruneruns": {"args": 5, "times": "25:00"},
+        },
+    }
+    told = sorted(
+        (message.id[-4:], message.msg.removeprefix("SCHEDULER_BRIDGE: ")) for message in checks.check_settings()
+    )
+    assert [number for number, _ in told] == ["E001"] * 4 + ["E002", "E003", "E003", "E008"]
+    assert told[0][1].startswith("KILL_AFTER: expected a timedelta, got: 5")
+    assert told[1][1].startswith("OVERRIDES['scheduler_bridge.pruneruns']: args: expected a list of texts")
+    assert told[2][1].startswith(f"OVERRIDES[{SPECIMEN!r}]: unknown key 'queues'")
+    assert told[3][1].startswith("unknown key 'TIMEOUTS'")
+    assert told[4][1] == "OVERRIDES names 'tests.demo.nobody', which is no job"
+    assert told[-1][1].startswith(f"OVERRIDES[{SPECIMEN!r}]: the command refuses args ['--nonsense']: ")
+    assert ids(checks.check_databases()) == ["scheduler_bridge.E011"]
+    assert checks.check_definitions() == []
+
+
+@pytest.mark.parametrize("given", [5, ["TIMEOUT"], {"OVERRIDES": 5}, {"OVERRIDES": {5: {}}}, {5: 5}])
+def test_settings_of_any_shape_are_named(settings, given):
+    settings.SCHEDULER_BRIDGE = given
+    assert set(ids(checks.check_settings())) <= {"scheduler_bridge.E001", "scheduler_bridge.E002"}
+    assert checks.check_settings()
+    assert checks.check_definitions() == []
+
+
 # The engine
 
 
@@ -119,6 +152,8 @@ def test_a_queue_of_an_internal_job_in_the_settings_is_an_error(tasks, settings,
     (message,) = checks.check_engine()
     assert message.id == "scheduler_bridge.E006"
     assert f"OVERRIDES[{SPECIMEN!r}]: queue 'reports' is given to an internal job" in message.msg
+    settings.SCHEDULER_BRIDGE = {**settings.SCHEDULER_BRIDGE, "UNKNOWN": 1}
+    assert ids(checks.check_engine()) == ["scheduler_bridge.E006"]
     settings.SCHEDULER_BRIDGE = {"TASKS_BACKEND": "engine", "OVERRIDES": {SPECIMEN: {"queue": None}}}
     assert checks.check_engine() == []
 

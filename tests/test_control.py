@@ -1,5 +1,6 @@
 """The steps of the control thread, called one by one; the thread itself is seen in the acceptance tests."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,8 +12,10 @@ from django.db import connection as database
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from scheduler_bridge import api, connection, control, deployment, lease, receivers, standby, systemd
+from scheduler_bridge import api, badge, connection, control, deployment, identity, lease, receivers, standby, systemd
+from scheduler_bridge.asking import Timed
 from scheduler_bridge.away import News
+from scheduler_bridge.badge import Badge
 from scheduler_bridge.changes import POLL
 from scheduler_bridge.control import STALLED_AFTER, Control
 from scheduler_bridge.exceptions import LeaseLost
@@ -37,6 +40,8 @@ class Told:
         self.waits = True
         self.turn: tuple[datetime, float] | None = None
         self.busy = False
+        self.asking: Timed | None = None
+        self.mails: list[bool] = []
         self.renewed: list[bool] = []
         self.fence: Fence | None = None
         self.errands: list[Callable[[], int]] = []
@@ -51,6 +56,8 @@ class Told:
             loop_at=lambda: self.turn,
             busy=lambda: self.busy,
             between=self.errands.append,
+            asking=lambda: self.asking,
+            mail=lambda: self.mails.append(True),
             renew=lambda: self.renewed.append(True),
         )
 
@@ -92,6 +99,22 @@ def test_a_free_lease_is_taken_and_everything_read(serving, told):
     assert lease.holder().token == serving.me.token
     planned = {item.name for item in told.timetables[0].planned}
     assert "tests.demo.specimen" in planned
+
+
+def test_after_an_outage_it_shows_which_database_answers_now(serving, monkeypatch):
+    monkeypatch.setattr(identity, "learn", lambda using: "that-of-the-replica")
+    answers = iter([OperationalError("gone"), True])
+
+    def step() -> bool:
+        answer = next(answers)
+        if isinstance(answer, OperationalError):
+            raise answer
+        return answer
+
+    assert not serving._survive(step)
+    assert badge.shown(os.getpid()) == (Badge(serving.me.token, identity.known()),)
+    assert serving._survive(step)
+    assert badge.shown(os.getpid()) == (Badge(serving.me.token, "that-of-the-replica"),)
 
 
 def test_a_standby_says_once_who_the_runner_is(subject, told, monkeypatch):

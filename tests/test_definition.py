@@ -20,7 +20,7 @@ def job(**attributes: object):
 
 def found(**attributes: object) -> list[str]:
     definition = job(**attributes)
-    return [problem.id for problem in (*definition.problems, *args_problems(definition))]
+    return [problem.id for problem in (*definition.problems, *args_problems(definition, definition.args))]
 
 
 def test_a_command_without_the_class_is_no_job():
@@ -60,6 +60,11 @@ def test_every_attribute_is_read():
 def test_no_timeout_is_not_the_same_as_none():
     assert job(timeout=None).timeout is None
     assert job().timeout is UNSET
+
+
+@pytest.mark.parametrize("timeout", [timedelta.max, timedelta(microseconds=1), timedelta(days=300 * 365, seconds=1)])
+def test_a_timeout_of_any_length_is_taken_as_it_is(timeout):
+    assert (job(timeout=timeout).timeout, job(timeout=timeout).problems) == (timeout, ())
 
 
 def test_the_description_is_the_help_of_the_command():
@@ -142,5 +147,5 @@ def test_a_command_that_asks_for_an_argument_is_refused_when_none_is_given():
 
     member = type("ScheduledJob", (), {})
     definition = define("a", "b", command_of(member, add_arguments=add_arguments))
-    assert [problem.id for problem in args_problems(definition)] == ["E111"]
-    assert args_problems(define("a", "b", command_of(member))) == ()
+    assert [problem.id for problem in args_problems(definition, definition.args)] == ["E111"]
+    assert args_problems(define("a", "b", command_of(member)), ()) == ()

@@ -150,7 +150,7 @@ def test_a_job_disabled_in_the_settings_names_them(specimen, now, settings):
 
 def test_the_gates_stand_in_the_order_in_which_a_run_meets_them(specimen, now):
     names = [gate.name for gate in diagnosis.why(NAME, now).gates]
-    assert names == ["job", "runner", "hold", "enabled", "schedule", "worker", "should_run", "next"]
+    assert names == ["job", "runner", "hold", "enabled", "schedule", "worker", "start", "should_run", "next"]
 
 
 def test_the_state_of_the_runner_is_what_its_gate_says(me, now):

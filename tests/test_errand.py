@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import DatabaseError, OperationalError
 
-from scheduler_bridge import api, changes, discovery, errand, history
+from scheduler_bridge import api, changes, discovery, errand, history, identity
 from scheduler_bridge.discovery import Discovery, discover
 from scheduler_bridge.exceptions import SkipRun
-from scheduler_bridge.execution import child_process
+from scheduler_bridge.execution import child_process, mark
 from scheduler_bridge.execution.outcome import Outcome
 from scheduler_bridge.heartbeat import Heartbeat
 from scheduler_bridge.history import Firing
@@ -55,8 +55,9 @@ def told(monkeypatch):
 
 
 @pytest.fixture
-def handed(me, define, outside, told):
+def handed(me, define, outside, told, monkeypatch):
     """The number of a run that waits for a worker, due a moment ago."""
+    monkeypatch.setattr(identity, "_learnt", identity.Learnt())
     job, due = Job.objects.get(name=NAME), datetime.now(UTC)
     Job.objects.filter(pk=job.pk).update(owed_since=due - timedelta(hours=1))
     firing = Firing(job_id=job.pk, name=NAME, cause=Cause.SCHEDULE, fire_time=due)
@@ -73,6 +74,7 @@ def test_a_worker_performs_a_run_as_the_runner_would(handed, outside, told):
         0,
     )
     assert (outside["specs"][0].command, told) == ("specimen", [True])
+    assert outside["specs"][0].marker == mark.proved(stored.marker, identity.learn("default")) != stored.marker
     assert not history.is_busy(stored.job_id)
 
 

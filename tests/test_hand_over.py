@@ -1,8 +1,6 @@
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import pytest
-from django.db import IntegrityError
 
 from scheduler_bridge import api, history
 from scheduler_bridge.exceptions import LeaseLost
@@ -162,10 +160,11 @@ def test_a_skip_as_a_hold_ends_lets_the_job_go_on(firing, me, now, job):
     assert [away.status for away in history.to_look_at(now)] == [Status.SKIPPED]
 
 
-def test_a_claim_key_that_is_taken_hands_nothing_over(firing, me, now, job, monkeypatch):
-    def refuse(*args):
-        raise IntegrityError
-
-    monkeypatch.setattr(import_module("scheduler_bridge.history.hand_over"), "_reserve", refuse)
+def test_a_claim_key_that_is_taken_hands_nothing_over_and_moves_the_job_on(firing, me, now, job):
+    done = history.claim(firing, me, now, None)
+    history.close(done, GOOD, now, next_jobs=(), mail=False)
+    Job.objects.filter(pk=job.pk).update(last_fire_at=None)
     assert hand(firing, me, now) is None
-    assert not Run.objects.exists()
+    job.refresh_from_db()
+    assert (job.last_fire_at, job.handed_run_id) == (firing.fire_time, None)
+    assert Run.objects.get() == done

@@ -26,12 +26,16 @@ class Outside:
         self.local = []
         self.looks = 0
         self.failures = []
+        self.given_up = []
 
     def told(self) -> Told:
-        return Told(local=self.local.append, look=self.look, failed=self.failures.append)
+        return Told(local=self.local.append, look=self.look, put_off=self.put_off, failed=self.failures.append)
 
     def look(self) -> None:
         self.looks += 1
+
+    def put_off(self, name, fire_time, error) -> None:
+        self.given_up.append((name, fire_time, error))
 
 
 @pytest.fixture
@@ -317,7 +321,7 @@ def test_what_the_loop_hands_over_is_taken_with_what_it_folds_in(desk, firing, n
 
 def test_it_is_a_thread_of_its_own():
     worked = threading.Event()
-    desk = HandOver(Identity.mine(), Told(local=print, look=print, failed=print))
+    desk = HandOver(Identity.mine(), Told(local=print, look=print, put_off=print, failed=print))
     desk._thread = threading.Thread(target=worked.set)
     desk.start(BlockingScheduler(), "tasks")
     assert worked.wait(10)

@@ -2,6 +2,8 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +12,9 @@ import pytest
 
 from scheduler_bridge import lease
 from scheduler_bridge.exceptions import LeaseLost
-from scheduler_bridge.lease import EXPIRES_AFTER, Identity, Watch
+from scheduler_bridge.lease import EXPIRES_AFTER, Holder, Identity, Watch
+
+DATABASE = "this-very-one"
 
 
 def test_nobody_holds_the_lease_before_it_is_acquired(db):
@@ -80,48 +84,146 @@ def test_a_dead_process_of_this_machine_is_known_to_be_gone_at_once(me):
 
 
 @pytest.fixture
-def frozen(me):
-    """A holder whose process is stopped and would go on one day."""
-    with subprocess.Popen(["sleep", "60"]) as process:
-        process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-        started = psutil.Process(process.pid).create_time()
-        yield replace(lease.holder(), pid=process.pid, process_started=started)
-        process.kill()
+def standing(me):
+    """Start a process that wears a badge and is stopped, and would go on one day; give it as the holder."""
+    with ExitStack() as stack:
 
+        def start(token: str = me.token, database: str = DATABASE) -> Holder:
+            code = f"from scheduler_bridge import badge; badge.show(badge.Badge({token!r}, {database!r})); print('up')"
+            command = [sys.executable, "-uc", f"{code}; import time; time.sleep(60)"]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
+            stack.callback(process.kill)
+            assert process.stdout.readline() == b"up\n"
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+            started = psutil.Process(process.pid).create_time()
+            return replace(lease.holder(), pid=process.pid, process_started=started)
 
-def test_a_holder_that_is_frozen_is_ended_before_its_lease_is_taken(frozen):
-    assert frozen.end()
-    assert frozen.is_gone()
-    assert not frozen.end()
+        yield start
 
 
 @pytest.fixture
-def dead(me):
+def frozen(standing):
+    return standing()
+
+
+def lives(holder: Holder) -> bool:
+    return psutil.Process(holder.pid).status() == psutil.STATUS_STOPPED
+
+
+def test_a_holder_that_is_frozen_is_ended_before_its_lease_is_taken(frozen):
+    assert frozen.is_proved(DATABASE)
+    assert frozen.end(DATABASE)
+    assert frozen.is_gone()
+    assert not frozen.is_proved(DATABASE)
+    assert not frozen.end(DATABASE)
+
+
+def test_one_that_ends_just_before_it_is_killed_is_ended_all_the_same(frozen, monkeypatch):
+    real = signal.pidfd_send_signal
+
+    def send(process: int, number: int) -> None:
+        if number:
+            os.kill(frozen.pid, signal.SIGKILL)
+            os.waitpid(frozen.pid, 0)
+        real(process, number)
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", send)
+    assert frozen.end(DATABASE)
+
+
+@pytest.fixture
+def dead(frozen):
     """A holder that has ended and that its parent does not wait for, as in a container without an init."""
-    with subprocess.Popen(["sleep", "60"]) as process:
-        started = psutil.Process(process.pid).create_time()
-        process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        yield replace(lease.holder(), pid=process.pid, process_started=started)
+    os.kill(frozen.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, frozen.pid, os.WEXITED | os.WNOWAIT)
+    return frozen
 
 
 def test_a_holder_that_is_dead_is_gone_though_nobody_waits_for_it(dead):
     assert psutil.Process(dead.pid).status() == psutil.STATUS_ZOMBIE
     assert dead.is_gone()
-    assert not dead.end()
+    assert not dead.end(DATABASE)
 
 
-def test_a_frozen_holder_that_nobody_waits_for_is_ended_without_a_wait(frozen, monkeypatch):
-    monkeypatch.setattr(psutil.Process, "wait", lambda process, timeout: pytest.fail("it waits for the parent"))
-    assert frozen.end()
+@pytest.mark.parametrize(
+    ("worn", "serving"),
+    [
+        ("a-copy", DATABASE),  # seen by a runner on the original
+        (DATABASE, "a-copy"),  # seen by a runner on the copy
+        ("", ""),  # nothing proves which database it is
+    ],
+)
+def test_a_holder_that_serves_a_copy_of_the_database_is_neither_ended_nor_gone(standing, worn, serving):
+    holder = standing(database=worn)
+    assert not holder.is_proved(serving)
+    assert not holder.end(serving)
+    assert lives(holder)
+    assert not holder.is_gone()
 
 
-def test_a_process_that_may_be_another_is_left_alone(frozen):
-    assert not replace(frozen, machine="elsewhere").end()
-    assert not replace(frozen, machine="").end()
-    assert not replace(frozen, process_started=frozen.process_started - 100).end()
-    assert psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED
+def test_a_holder_that_shows_nothing_as_one_of_an_older_version_is_left_alone(frozen):
+    with subprocess.Popen(["sleep", "60"]) as process:
+        bare = replace(frozen, pid=process.pid, process_started=psutil.Process(process.pid).create_time())
+        assert not bare.end(DATABASE)
+        assert not bare.is_gone()
+        assert process.poll() is None
+        process.kill()
+
+
+def test_a_process_that_may_be_another_is_left_alone(standing):
+    another = standing(token="anothers")
+    assert not another.end(DATABASE)
+    assert not replace(another, token="anothers", machine="elsewhere").end(DATABASE)
+    assert not replace(another, token="anothers", machine="").end(DATABASE)
+    assert lives(another)
+
+
+def test_a_process_of_another_user_is_left_alone(frozen, monkeypatch):
+    def refuse(path: str) -> list[str]:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert not frozen.end(DATABASE)
+    assert not frozen.is_gone()
+    assert lives(frozen)
+
+
+def test_a_process_that_may_not_be_signalled_is_not_called_proved(frozen, monkeypatch):
+    def refuse(process: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
+    assert not frozen.is_proved(DATABASE)
+    assert not frozen.end(DATABASE)
+
+
+def test_where_the_system_holds_on_to_no_process_nothing_is_ended(frozen, monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    assert not frozen.end(DATABASE)
+    assert lives(frozen)
+
+
+def test_a_clock_that_was_set_after_the_start_makes_nobody_gone(frozen):
+    assert not replace(frozen, process_started=frozen.process_started - 100).is_gone()
+    assert replace(frozen, process_started=frozen.process_started - 100, token="anothers").is_gone()
+
+
+@pytest.mark.parametrize(("error", "gone"), [(PermissionError, False), (ProcessLookupError, True)])
+def test_a_process_that_is_hidden_is_not_called_gone(frozen, monkeypatch, error, gone):
+    """As where /proc is mounted with hidepid=2."""
+
+    def hide(pid: int) -> None:
+        raise psutil.NoSuchProcess(pid)
+
+    def refuse(pid: int, number: int) -> None:
+        raise error
+
+    with monkeypatch.context() as hiding:
+        hiding.setattr(psutil, "Process", hide)
+        hiding.setattr(os, "kill", refuse)
+        found = frozen.is_gone()
+    assert found == gone
 
 
 @pytest.mark.parametrize("machine", ["elsewhere", ""])

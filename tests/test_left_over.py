@@ -1,12 +1,18 @@
-"""What a runner that is gone has left is seen in the acceptance tests; here is what a database has lost."""
+"""What a runner that is gone has left, and what a database has lost; real runners are in the acceptance tests."""
 
+import os
+import subprocess
+import uuid
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 
-from scheduler_bridge import connection, lease, left_over
+from scheduler_bridge import connection, identity, lease, left_over
 from scheduler_bridge.exceptions import LeaseLost
+from scheduler_bridge.execution import child_process
+from scheduler_bridge.execution.mark import MARKER
 from scheduler_bridge.models import Report, Run, Runner, Status
 
 
@@ -53,3 +59,77 @@ def test_a_connection_that_is_broken_is_replaced_once(me, lost, monkeypatch, fai
     monkeypatch.setattr(connection, "drop", lambda alias: None)
     monkeypatch.setattr(lease, "confirm", confirm)
     assert left_over.find_lost(me) == found
+
+
+@pytest.fixture
+def carrying(lost, monkeypatch):
+    """Start a process that carries the mark of the run, with a proof of its own."""
+    monkeypatch.setattr(identity, "known", lambda: "this-one")
+    lost.marker = f"{uuid.uuid4().hex}/5"
+    lost.save()
+    with ExitStack() as stack:
+
+        def start(proof: str) -> subprocess.Popen[bytes]:
+            environment = {**os.environ, MARKER: lost.marker + proof}
+            process = stack.enter_context(subprocess.Popen(["sleep", "57"], env=environment))
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+def test_what_is_proved_to_belong_to_this_very_database_is_ended_whatever_the_host_is_called(me, lost, carrying):
+    process = carrying("#this-one")
+    assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
+    assert process.poll() is not None
+    lost.refresh_from_db()
+    assert lost.warning == f"{process.pid} sleep 57"
+
+
+@pytest.mark.parametrize("proof", ["#a-copy", ""])
+def test_what_belongs_to_a_copy_or_to_an_older_version_is_left_alone_and_named(me, lost, carrying, proof):
+    process = carrying(proof)
+    assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
+    assert process.poll() is None
+    lost.refresh_from_db()
+    assert lost.status == Status.ABANDONED
+    assert lost.warning == f"{left_over.LEFT_ALONE}: {process.pid} sleep 57"
+
+
+@pytest.mark.parametrize("proof", ["#this-one", "#", ""])
+def test_where_nothing_tells_which_database_this_is_nothing_is_ended(me, lost, carrying, monkeypatch, proof):
+    monkeypatch.setattr(identity, "known", lambda: "")
+    process = carrying(proof)
+    assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
+    assert process.poll() is None
+    lost.refresh_from_db()
+    assert lost.warning == f"{left_over.LEFT_ALONE}: {process.pid} sleep 57"
+
+
+def test_a_process_of_another_run_is_neither_ended_nor_named(me, lost, carrying):
+    process = carrying("@20261129T120000.000000#this-one")
+    assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
+    assert process.poll() is None
+    lost.refresh_from_db()
+    assert lost.warning == ""
+
+
+def test_a_number_that_passed_on_between_the_look_and_the_signal_is_left_alone(carrying, lost, monkeypatch):
+    process = carrying("#this-one")
+    looks = iter([True])
+    real = child_process._mark
+    # From the second look on the number is that of a process without a mark.
+    monkeypatch.setattr(
+        child_process,
+        "_mark",
+        lambda found: real(found) if found.pid != process.pid or next(looks, False) else None,
+    )
+    assert child_process.sweep([f"{lost.marker}#this-one"]) == ()
+    assert process.poll() is None
+
+
+def test_where_the_system_holds_on_to_no_process_what_is_proved_is_ended_all_the_same(me, lost, carrying, monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    process = carrying("#this-one")
+    assert left_over.give_up(lost, me, lost.scheduled_for, "gone")
+    assert process.poll() is not None

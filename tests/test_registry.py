@@ -99,7 +99,7 @@ def test_a_job_that_cannot_be_loaded_stays_scheduled_and_is_shown_as_broken(code
     (planned,) = registry.load(now + timedelta(minutes=31))
     assert planned.due == Overdue(latest=now + timedelta(minutes=30), coalesced=0)
     code(pay)
-    assert registry.sync(now) == ["updated job shop.pay: broken"]
+    assert registry.sync(now) == ["mended job shop.pay"]
 
 
 def test_another_schedule_in_the_code_times_the_job_anew_at_once(code, pay, now):

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler_bridge import lease, renewal, standby
+from scheduler_bridge import identity, lease, renewal, standby
 from scheduler_bridge.exceptions import LeaseLost
 from scheduler_bridge.fence import Fence
 from scheduler_bridge.lease import BEAT_IDLE
@@ -64,3 +64,12 @@ def test_only_a_lease_that_may_be_over_is_renewed_before_a_run(subject, fence, c
     clock[0] += 0.1
     subject.freshen()
     assert fence.age(clock[0]) == 0
+
+
+def test_in_a_file_that_was_replaced_nothing_is_renewed_or_begun(subject, monkeypatch):
+    subject.renew()
+    subject.freshen()
+    monkeypatch.setattr(identity, "is_replaced", lambda: True)
+    for step in (subject.renew, subject.freshen):
+        with pytest.raises(LeaseLost, match="the file of the database was replaced"):
+            step()

@@ -92,6 +92,24 @@ def test_status_ends_with_zero_when_one_is(said):
     assert json.loads(said("status", "--json"))["alive"]
 
 
+def test_status_ends_with_four_when_a_job_is_due_and_does_not_start(said, capsys):
+    Runner.objects.update(token="", held=False)
+    now = datetime.now(UTC)
+    lease.acquire(Identity.mine(), None, now - timedelta(hours=1))
+    Runner.objects.update(heartbeat_at=now)
+    Job.objects.update(next_run_at=None)
+    Job.objects.filter(name="tests.demo.specimen").update(next_run_at=now - timedelta(minutes=5))
+    with pytest.raises(SystemExit) as caught:
+        said("status")
+    assert caught.value.code == 4
+    assert "tests.demo.specimen: due since" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        said("status", "--json")
+    assert [job["name"] for job in json.loads(capsys.readouterr().out)["stuck"]] == ["tests.demo.specimen"]
+    Runner.objects.update(held=True)
+    assert "on hold" in said("status")
+
+
 def test_commands_that_are_no_jobs_are_listed(said):
     assert "tests.demo.no_job" in said("unscheduled").splitlines()
     assert "tests.demo.specimen" not in json.loads(said("unscheduled", "--json"))

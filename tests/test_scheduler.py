@@ -93,8 +93,8 @@ class Site:
     def start_again(self) -> None:
         """Be another process, which knows what the tables say."""
         self.reader, self.worker = registry.Reader(), ByHand(self.execute, print)
-        told = HandOver(self.me, Told(local=print, look=print, failed=print))
-        self.scheduler = Scheduler(self.worker, told, lambda scheduler, now: None)
+        told = HandOver(self.me, Told(local=print, look=print, put_off=print, failed=print))
+        self.scheduler = Scheduler(self.worker, told, lambda scheduler, now: None, print)
         self.scheduler._main_loop = lambda: None
         self.scheduler.start()
         self.scheduler.apply(self.reader.read_all(self.now).planned, (), False)

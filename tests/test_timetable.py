@@ -23,7 +23,7 @@ COUNT = 12
 
 
 def handing() -> HandOver:
-    return HandOver(Identity.mine(), Told(local=print, look=print, failed=print))
+    return HandOver(Identity.mine(), Told(local=print, look=print, put_off=print, failed=print))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def loop():
     made = []
 
     def make() -> Scheduler:
-        scheduler = Scheduler(OneWorker(lambda firing: None, print), handing(), lambda scheduler, now: None)
+        scheduler = Scheduler(OneWorker(lambda firing: None, print), handing(), lambda scheduler, now: None, print)
         scheduler._main_loop = lambda: None
         scheduler.start()
         made.append(scheduler)

@@ -134,7 +134,7 @@ def test_settings_are_read_or_refused_with_words(settings, given_values):
 def test_a_class_is_read_or_its_problems_are_named(attributes):
     command = type("Command", (BaseCommand,), {"ScheduledJob": type("ScheduledJob", (), attributes), "handle": None})
     definition = define("shop", "pay", command)
-    assert all(problem.text for problem in (*definition.problems, *args_problems(definition)))
+    assert all(problem.text for problem in (*definition.problems, *args_problems(definition, definition.args)))
 
 
 @often

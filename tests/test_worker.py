@@ -23,7 +23,7 @@ FAR = timedelta(days=1)
 
 
 def handing() -> HandOver:
-    return HandOver(Identity.mine(), Told(local=print, look=print, failed=print))
+    return HandOver(Identity.mine(), Told(local=print, look=print, put_off=print, failed=print))
 
 
 class Stage:
@@ -38,7 +38,7 @@ class Stage:
         self.nothing: list[str] = []
         self.failures: list[BaseException] = []
         self.worker = OneWorker(self.execute, self.failures.append)
-        self.scheduler = Scheduler(self.worker, handing(), lambda scheduler, now: None)
+        self.scheduler = Scheduler(self.worker, handing(), lambda scheduler, now: None, print)
         self.thread = threading.Thread(target=self.scheduler.start)
 
     def execute(self, firing: Firing) -> Completion | None:
@@ -310,7 +310,7 @@ def test_an_error_in_the_worker_is_handed_on():
         done.set()
 
     worker = OneWorker(execute, failed)
-    scheduler = Scheduler(worker, handing(), lambda scheduler, now: None)
+    scheduler = Scheduler(worker, handing(), lambda scheduler, now: None, print)
     thread = threading.Thread(target=scheduler.start)
     thread.start()
     scheduler.wish(lambda given: given.apply([due("job", 5)], (), False))

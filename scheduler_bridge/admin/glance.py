@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from .. import conf, diagnosis, engine, lease, overview, queues
+from .. import conf, diagnosis, engine, lease, overview, queues, stuck
 from ..diagnosis import RunnerState
 from ..models import Job, Run
 from ..overview import Presence, Share, Work
@@ -41,6 +41,7 @@ class Sheet:
     away: tuple[AwayRow, ...]
     more_away: int
     outward: tuple[OutwardRow, ...]
+    stuck: tuple[str, ...] = ()  # what should have started, one sentence each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class Glance:
             return None
         stopped = _stopped(self.presence)
         ground = Ground(now=self.now, sees_runs=self.sees_runs, has_runner=self._has_runner, stopped=stopped)
-        return _sheet(self._work, ground)
+        return replace(_sheet(self._work, ground), stuck=tuple(self._stuck()))
 
     @property
     def has_places(self) -> bool:
@@ -147,6 +148,13 @@ class Glance:
     def _work(self) -> Work:
         hold = self.presence.hold
         return overview.work(self.now, hold.until if hold else None, has_runner=self._has_runner)
+
+    def _stuck(self) -> Iterator[str]:
+        """Yield what should have started; no statement is spent on it while nothing waits for long."""
+        waiting = (*(place.waiting for place in self._work.line), *self._work.outward)
+        if self.presence.state == RunnerState.ALIVE and any(stuck.is_long(item.due_at, self.now) for item in waiting):
+            for job in stuck.stuck_jobs(self.now)[:LATEST]:
+                yield f"{job.name}: {diagnosis.stuck_words(job)}"
 
     @property
     def _has_runner(self) -> bool:

@@ -43,6 +43,8 @@ def context(job: Job, now: datetime) -> dict[str, Any]:
         "job": job,
         "lamp": light.lamp(state),
         "state": light.WORDS[state],
+        # One line is a sentence that says by itself what is wrong; more are the traceback of a command.
+        "is_loaded": "\n" not in job.broken.strip(),
         "broken": presentation.output(job.broken) if job.broken else "",
         "facts": [_next(job, plan, now), *_past_facts(job, runs, now), *_kind(plan)],
         "chart": chart.drawn(runs, usual.median, now, job_list.runs_address(job.pk)),

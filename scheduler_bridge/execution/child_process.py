@@ -6,17 +6,19 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 import psutil
 
+from .. import pidfd
 from ..models import Status
 from ..schedules import interval_words
 from . import ended, lifeline, tree
 from .exit_code import signal_name
-from .mark import MARKER
+from .mark import MARKER, is_of
 from .origin import Origin
 from .outcome import Outcome, Usage
 from .output import Capture
@@ -38,7 +40,7 @@ class ChildSpec:
     timeout: timedelta | None
     kill_after: timedelta
     output_limit: int  # bytes
-    marker: str
+    marker: str  # the whole mark that the processes carry
     skip_checks: bool
 
 
@@ -74,20 +76,39 @@ def run(
         return Outcome(status=Status.FAILED, exit_code=None, output=f"{text}\n", reason=f"not started: {text}")
 
 
-def sweep(markers: Collection[str]) -> tuple[str, ...]:
+def sweep(marks: Collection[str]) -> tuple[str, ...]:
     """End every process of this user that carries one of these marks, and say which they were."""
     names: dict[int, str] = {}
     seen: set[int] = set()
     for _ in range(LOOKS):
-        found = [process for process in _processes() if process.pid not in seen and _mark(process) in markers]
+        found = [process for process in _processes() if process.pid not in seen and _mark(process) in marks]
         if not found:
             break
         seen |= {process.pid for process in found}
-        for process in found:
-            tree.send(process, signal.SIGTERM, names)
-        for process in psutil.wait_procs(found, timeout=2)[1]:
-            tree.send(process, signal.SIGKILL, names)
-        psutil.wait_procs(found, timeout=2)
+        _end(found, marks, names)
+    return tuple(names.values())
+
+
+def _end(found: Collection[psutil.Process], marks: Collection[str], names: dict[int, str]) -> None:
+    with ExitStack() as stack:
+        held = [(process, stack.enter_context(pidfd.held(process.pid))) for process in found]
+        ours = [(process, descriptor) for process, descriptor in held if _mark(process) in marks]
+        for process, descriptor in ours:
+            tree.send(process, signal.SIGTERM, names, descriptor)
+        alive = psutil.wait_procs([process for process, _ in ours], timeout=2)[1]
+        for process, descriptor in ours:
+            if process in alive:
+                tree.send(process, signal.SIGKILL, names, descriptor)
+        psutil.wait_procs(alive, timeout=2)
+
+
+def left_alone(marker: str, mark: str) -> tuple[str, ...]:
+    """Name the processes that belong to this run, or to the one it is a copy of: they do not carry the whole mark."""
+    names: dict[int, str] = {}
+    for process in _processes():
+        carried = _mark(process)
+        if carried and carried != mark and is_of(carried, marker):
+            tree.note(process, names)
     return tuple(names.values())
 
 

@@ -1,17 +1,24 @@
 """Where print, sys.stderr and console logging go: to the job of the thread that writes, or to the console."""
 
+import fcntl
+import getpass
 import io
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final, TextIO
 
+from .exit_code import described
 from .output import Capture
 
+logger = logging.getLogger("scheduler_bridge")
+
 _captures: Final[dict[int, Capture]] = {}  # by the identity of the thread
+_asked: Final[list[Callable[[], object]]] = []  # what puts back where questions were asked
 
 
 class Router(io.TextIOBase):
@@ -26,20 +33,30 @@ class Router(io.TextIOBase):
 
     def write(self, text: str) -> int:
         capture = _captures.get(threading.get_ident())
-        if capture is None:
-            return self.console.write(text)
-        capture.write(text.encode("utf-8", "backslashreplace"))
+        if capture is not None:
+            capture.write(text.encode("utf-8", "backslashreplace"))
+        else:
+            self._say(text)
         return len(text)
 
+    def _say(self, text: str) -> None:
+        """Write to the console; one that is closed or full takes no words, which ends nothing."""
+        with suppress(OSError, ValueError):
+            try:
+                self.console.write(text)
+            except UnicodeEncodeError:
+                self.console.write(text.encode("ascii", "backslashreplace").decode())
+
     def flush(self) -> None:
-        if threading.get_ident() not in _captures and not self.console.closed:
-            self.console.flush()
+        if threading.get_ident() not in _captures:
+            with suppress(OSError, ValueError):
+                self.console.flush()
 
     def writable(self) -> bool:
         return True
 
     def isatty(self) -> bool:
-        return threading.get_ident() not in _captures and self.console.isatty()
+        return threading.get_ident() not in _captures and not self.console.closed and self.console.isatty()
 
     def fileno(self) -> int:
         return self.console.fileno()
@@ -62,9 +79,10 @@ class Bytes(io.BufferedIOBase):
         if capture is not None:
             capture.write(found)
         elif hasattr(self._router.console, "buffer"):
-            self._router.console.buffer.write(found)
+            with suppress(OSError, ValueError):
+                self._router.console.buffer.write(found)
         else:
-            self._router.console.write(found.decode("utf-8", "backslashreplace"))
+            self._router.write(found.decode("utf-8", "backslashreplace"))
         return len(found)
 
     def flush(self) -> None:
@@ -90,6 +108,8 @@ def install() -> None:
         router = streams.get(id(handler.stream))
         if router is not None:
             handler.setStream(router)
+    _patch(logger, "handle", partial(_handle, logger.handle))
+    _answer_nothing()
     _follow_threads()
 
 
@@ -102,6 +122,41 @@ def uninstall() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, Router):
             setattr(sys, name, stream.console)
+    vars(logger).pop("handle", None)
+    while _asked:
+        _asked.pop()()
+
+
+def _answer_nothing() -> None:
+    """Let code that asks a question meet the end of its input, as in a process of its own, and not wait for a person.
+
+    The terminal, where passwords are asked for, is the runner's own, too.
+    """
+    _asked.append(partial(setattr, getpass, "getpass", getpass.getpass))
+    _patch(getpass, "getpass", vars(getpass)["fallback_getpass"])
+    with suppress(OSError):  # it may be closed
+        before = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 10)
+        _asked.append(partial(_put_descriptor, before))
+    null = os.open(os.devnull, os.O_RDONLY)
+    if null:
+        os.dup2(null, 0)
+        os.close(null)
+    _asked.append(partial(setattr, sys, "stdin", sys.stdin))
+    sys.stdin = io.TextIOWrapper(io.BytesIO(), "utf-8")
+
+
+def _put_descriptor(before: int) -> None:
+    os.dup2(before, 0)
+    os.close(before)
+
+
+def _handle(handle: Callable[[logging.LogRecord], None], record: logging.LogRecord) -> None:
+    """Let the runner's words be lost rather than end it where a handler of the project raises an error."""
+    try:
+        handle(record)
+    except Exception as error:
+        with suppress(Exception):
+            sys.stderr.write(f"{record.getMessage()} (a logging handler failed: {described(error)})\n")
 
 
 @contextmanager

@@ -6,10 +6,11 @@ from typing import Any, Final
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand, CommandError
 
-from ..definition import takes_nothing
 from ..models import Status
+from ..parsing import takes_nothing
+from ..plain import told
 from . import console
-from .exit_code import exit_code
+from .exit_code import described, exit_code
 from .outcome import Outcome
 from .output import Capture
 
@@ -55,8 +56,11 @@ def _outcome(error: BaseException | None, capture: Capture) -> Outcome:
 
 
 def _reason(error: BaseException | None, code: int) -> str:
-    if isinstance(error, SystemExit):
-        return f"exit code {code}" if isinstance(error.code, int) else f"{error.code}"
-    if isinstance(error, CommandError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+    try:
+        if isinstance(error, SystemExit):
+            return f"exit code {code}" if isinstance(error.code, int) else told(error.code)
+        if isinstance(error, CommandError):
+            return told(error)
+    except BaseException:  # its attributes are foreign code, too
+        return described(error)
+    return described(error)

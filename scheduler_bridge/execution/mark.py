@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 MARKER: Final = "SCHEDULER_BRIDGE_RUN"
-LONGEST: Final = 100  # bytes, as the column of a run holds
+PROOF: Final = "#"  # between a run's own mark, which a copy of the database has too, and what stands for the database
+LONGEST: Final = 100 + 1 + 16  # bytes: what the column of a run holds, and the proof
 # A last argument for a program whose forks are to show command lines of their own, which need not be shorter.
 ROOM: Final = "." * 300
 
@@ -57,6 +58,20 @@ class Face:
         self.mark.write(marker.encode())
         self.command_line.write("\0".join(words).encode("utf-8", "surrogateescape"))
         os.environ[MARKER] = marker
+
+
+def proved(marker: str, database: str) -> str:
+    """Return what the processes of a run carry: the run's own mark, and which very database it is recorded in.
+
+    Args:
+        database: what stands for the database; where it is empty nothing is proved.
+    """
+    return f"{marker}{PROOF}{database}" if database else marker
+
+
+def is_of(mark: str, marker: str) -> bool:
+    """Return whether a process that carries this mark may belong to the run, in whichever copy of the database."""
+    return mark.partition(PROOF)[0] == marker
 
 
 def reserved(environment: Mapping[str, str]) -> dict[str, str]:

@@ -17,12 +17,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from django.db import connections
 from django.utils import timezone, translation
 
 from ..connection import pool_threads
+from .exit_code import described
 from .session import Sessions
 
+logger = logging.getLogger("scheduler_bridge")
+
 LOGGERS: Final = (logging.root, logging.getLogger("scheduler_bridge"))
+_UNSEEN: Final = object()  # stands for what could not be looked at
 ALARMS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
@@ -213,37 +218,72 @@ def snapshot() -> Room:
     """Look at everything before a job."""
     return Room(
         pid=os.getpid(),
-        values=tuple(item.look() for item in ITEMS),
-        sessions=Sessions.watched(),
+        values=tuple(_look(item) for item in ITEMS),
+        sessions=_watched(),
         threads=frozenset(thread.ident for thread in threading.enumerate()),
     )
 
 
 def restore(room: Room) -> tuple[str, ...]:
-    """Put everything back and name what was left behind, one sentence each.
+    """Put everything back and name what was left behind, one sentence each; what cannot be is named, too.
 
     A forked copy of the runner that came back from a job ends here: it must not go on as a second one.
     """
     if os.getpid() != room.pid:
         os._exit(0)
-    found = room.sessions.heal()
+    found = _heal(room.sessions)
     for item, before in zip(ITEMS, room.values, strict=True):
         found += _put_back(item, before)
-    begun = [thread.name for thread in threading.enumerate() if thread.ident not in room.threads]
-    left = [name for name in begun if not name.startswith(pool_threads())]
-    if left:
-        found.append(f"threads go on: {', '.join(left)}")
-    return tuple(found)
+    return (*found, *_left(room.threads))
+
+
+def _watched() -> Sessions:
+    try:
+        return Sessions.watched()
+    except BaseException as error:  # drivers, and what a job made of them
+        logger.error("the database connections cannot be watched: %s", described(error), exc_info=error)
+        return Sessions(frozenset())
+
+
+def _heal(sessions: Sessions) -> list[str]:
+    try:
+        return sessions.heal()
+    except BaseException as error:  # drivers, and what a job made of them
+        for alias in [connection.alias for connection in connections.all(initialized_only=True)]:
+            del connections[alias]  # the next one begins anew
+        return [f"the database connections were left in disorder and are replaced: {described(error)}"]
+
+
+def _left(before: frozenset[int | None]) -> list[str]:
+    left = [thread for thread in threading.enumerate() if thread.ident not in before]
+    try:
+        names = [thread.name for thread in left if not thread.name.startswith(pool_threads())]
+    except BaseException:  # a thread may be of a class of the project
+        return [f"threads go on: {len(left)}"]
+    return [f"threads go on: {', '.join(names)}"] if names else []
+
+
+def _look(item: Item) -> Any:
+    try:
+        return item.look()
+    except BaseException:  # what a job left there may raise anything
+        return _UNSEEN
 
 
 def _put_back(item: Item, before: Any) -> list[str]:
-    if _same(item.look(), before):
+    if before is _UNSEEN or _same(_look(item), before):
         return []
-    item.put_back(before)
+    try:
+        item.put_back(before)
+    except BaseException as error:
+        return [f"{item.name} was changed and cannot be put back: {described(error)}"]
     return [f"{item.name} was changed and is put back"]
 
 
 def _same(after: Any, before: Any) -> bool:
-    if isinstance(before, decimal.Context) and isinstance(after, decimal.Context):
-        return (after.prec, after.rounding, after.traps) == (before.prec, before.rounding, before.traps)
-    return bool(after == before)
+    try:
+        if isinstance(before, decimal.Context) and isinstance(after, decimal.Context):
+            return (after.prec, after.rounding, after.traps) == (before.prec, before.rounding, before.traps)
+        return bool(after == before)
+    except BaseException:  # foreign objects compare as they like
+        return False

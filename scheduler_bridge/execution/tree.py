@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import Final
 
 import psutil
@@ -77,11 +78,26 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def send(process: psutil.Process, number: int, ended: dict[int, str]) -> None:
-    """Signal one process and note what it was."""
+def send(process: psutil.Process, number: int, ended: dict[int, str], descriptor: int | None = None) -> None:
+    """Signal one process and note what it was.
+
+    Args:
+        descriptor: of the process, by which it is met for certain, where there is one.
+    """
+    if not note(process, ended):
+        return
+    with suppress(psutil.Error, OSError):  # it ended in between
+        if descriptor is None:
+            process.send_signal(number)
+        else:
+            signal.pidfd_send_signal(descriptor, number)
+
+
+def note(process: psutil.Process, names: dict[int, str]) -> bool:
+    """Note what a process is; False when it has ended."""
     try:
         words = " ".join(" ".join(process.cmdline()).split()) or process.name()
-        ended.setdefault(process.pid, f"{process.pid} {words}"[:300])
-        process.send_signal(number)
     except psutil.Error:
-        return  # it ended in between
+        return False
+    names.setdefault(process.pid, f"{process.pid} {words}"[:300])
+    return True

@@ -3,6 +3,7 @@
 Each function is one transaction or one statement; none checks first and acts later.
 """
 
+from .breaking import report_broken
 from .cancel import ask_to_end, cancelled, find, take_out, to_end
 from .claim import claim
 from .close import abandon, break_off, close, is_failure, open_runs, show_output
@@ -26,6 +27,7 @@ from .hand_over import (
     to_look_at,
     told,
 )
+from .mending import mended
 from .prune import prune
 from .queue import all_queued, enqueue, queued
 from .report import next_report_at, report_failed, report_sent, reports_due
@@ -60,6 +62,7 @@ __all__ = [
     "keep",
     "look_again",
     "lost",
+    "mended",
     "next_report_at",
     "one_line",
     "open_runs",
@@ -68,6 +71,7 @@ __all__ = [
     "queued",
     "redirect",
     "release_lost",
+    "report_broken",
     "report_failed",
     "report_sent",
     "reports_due",

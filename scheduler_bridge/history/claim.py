@@ -1,9 +1,10 @@
 """Recording a run before it starts, once for each fire time."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, connections, transaction
 
@@ -13,7 +14,12 @@ from ..lease import Identity
 from ..models import Job, Run, Status
 from . import statements
 from .firing import Firing
+from .mending import insisted
 from .rows import claim_key, runs, using
+
+logger = logging.getLogger("scheduler_bridge")
+
+T = TypeVar("T")
 
 
 def claim(firing: Firing, me: Identity, now: datetime, next_run_at: datetime | None) -> Run | None:
@@ -24,19 +30,43 @@ def claim(firing: Firing, me: Identity, now: datetime, next_run_at: datetime | N
     """
     marker = f"{me.token}/{firing.run_id or claim_key(firing)}"[:100]
     values = {"status": Status.RUNNING, "started_at": now, "host": me.host, "marker": marker}
-    try:
+
+    def step() -> Run | None:
         if firing.run_id is not None:
-            run = _take(firing.run_id, firing, me, values)
-        else:
-            run = _make(firing, me, {**scheduled(firing), **values}, next_run_at)
-    except IntegrityError:
-        run = None
+            return _take(firing.run_id, firing, me, values)
+        return _make(firing, me, {**scheduled(firing), **values}, next_run_at)
+
+    run = recorded(step, firing, next_run_at)
     # After a lost connection the first try may have been committed all the same.
     run = run or runs().filter(marker=marker, status=Status.RUNNING).first()
     if run is not None:
         # What is known already is not asked for at the end, when the database may be away.
         run.job = Job(pk=firing.job_id, name=firing.name)
     return run
+
+
+def recorded(step: Callable[[], T], firing: Firing, next_run_at: datetime | None) -> T | None:
+    """Do what records a firing; None when a run covers its fire time already, though its job does not know of that.
+
+    The job is moved on then, so that this fire time is not handed over again and again.
+
+    Raises:
+        IntegrityError: it fails for another reason, which cannot be made good.
+    """
+    try:
+        return insisted(step, [firing.name])
+    except IntegrityError:
+        if not is_covered(firing):
+            raise
+    with transaction.atomic(using=using()):
+        cover(firing, next_run_at)
+    logger.info("job %s: a run covers the fire time %s already", firing.name, firing.fire_time)
+    return None
+
+
+def is_covered(firing: Firing) -> bool:
+    """Return whether a run covers this fire time of a schedule: the one thing that its key can mean."""
+    return firing.run_id is None and runs().filter(claim_key=claim_key(firing)).exists()
 
 
 def scheduled(firing: Firing) -> dict[str, Any]:

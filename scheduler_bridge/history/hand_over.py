@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce
 
@@ -18,7 +18,7 @@ from .. import lease
 from ..lease import Identity
 from ..models import OPEN_STATUSES, Cause, Job, Report, Run, Status
 from ..models.fields import InstantField
-from .claim import cover, scheduled
+from .claim import cover, recorded, scheduled
 from .firing import Firing, Queued
 from .queue import waiting
 from .rows import runs, using
@@ -64,7 +64,8 @@ def hand_over(firing: Firing, me: Identity, queue: str, again_at: datetime, next
     Raises:
         LeaseLost: another process is the runner now.
     """
-    try:
+
+    def step() -> int | None:
         with transaction.atomic(using=using()):
             lease.confirm(me)
             run_id = _record(firing, queue, again_at, next_run_at)
@@ -72,8 +73,8 @@ def hand_over(firing: Firing, me: Identity, queue: str, again_at: datetime, next
                 transaction.set_rollback(True, using=using())
                 return None
             return run_id
-    except IntegrityError:
-        return None
+
+    return recorded(step, firing, next_run_at)
 
 
 def _record(firing: Firing, queue: str, again_at: datetime, next_run_at: datetime | None) -> int | None:

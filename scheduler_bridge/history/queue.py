@@ -7,21 +7,28 @@ from django.db.models import QuerySet
 
 from ..models import Cause, Job, Run, Status
 from ..registry import ROUTING, queue_of
+from .claim import alone
 from .firing import Queued
+from .mending import insisted
 from .rows import runs, using
 
 
 def enqueue(job: Job, now: datetime, *, requested_by: str, delay: timedelta, forced: bool) -> Run:
     """Queue a run that a person or a program asks for."""
-    return runs().create(
-        job=job,
-        status=Status.QUEUED,
-        cause=Cause.MANUAL,
-        requested_by=requested_by[:150],
-        scheduled_for=now + delay,
-        forced=forced,
-        queue=queue_of(job),
-    )
+
+    def step() -> Run:
+        with alone():
+            return runs().create(
+                job=job,
+                status=Status.QUEUED,
+                cause=Cause.MANUAL,
+                requested_by=requested_by[:150],
+                scheduled_for=now + delay,
+                forced=forced,
+                queue=queue_of(job),
+            )
+
+    return insisted(step, [job.name])
 
 
 def chain(run: Run, names: Sequence[str], now: datetime) -> tuple[Queued, ...]:

@@ -1,5 +1,6 @@
 """The rows of Run, and what every writer of them shares."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from django.db.models import QuerySet
 
 from .. import conf, ledger, plain
 from ..models import Report, Run, Status
+from ..storable import TEXT_LIMIT
 from .firing import Firing
 
 REASON_LIMIT: Final = 500  # characters of the column
@@ -23,6 +25,11 @@ def runs() -> QuerySet[Run]:
 def one_line(text: str) -> str:
     """Give the text as one plain line that fits the column."""
     return plain.one_line(text, REASON_LIMIT)
+
+
+def warning(texts: Iterable[str]) -> str:
+    """Return what is said of a run as plain lines that fit the column."""
+    return plain.plain("\n".join(texts)[:TEXT_LIMIT])
 
 
 def claim_key(firing: Firing) -> str:

@@ -1,6 +1,5 @@
 """Recording that a run was not started, and why."""
 
-import logging
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +10,11 @@ from ..exceptions import LeaseLost
 from ..lease import Identity
 from ..models import Job, Status
 from . import statements
-from .claim import alone, cover, insert, scheduled
+from .claim import alone, cover, insert, is_covered, recorded, scheduled
 from .firing import Firing
 from .hand_over import release
+from .mending import insisted
 from .rows import one_line, runs, using
-
-logger = logging.getLogger("scheduler_bridge")
 
 
 def skip(firing: Firing, me: Identity, reason: str, now: datetime, next_run_at: datetime | None) -> None:
@@ -25,15 +23,16 @@ def skip(firing: Firing, me: Identity, reason: str, now: datetime, next_run_at: 
     Raises:
         LeaseLost: another process is the runner now.
     """
-    try:
+
+    def step() -> None:
         if firing.run_id is None and sql.is_one_journey(using()):
             _skip_at_once(firing, me, one_line(reason), now, next_run_at)
         else:
             with transaction.atomic(using=using()):
                 lease.confirm(me)
                 skip_covered(firing, reason, now, next_run_at)
-    except IntegrityError as error:  # a row whose last fire time was set back by hand: a run covers it already
-        logger.debug("job %s: not skipped again: %s", firing.name, error)
+
+    recorded(step, firing, next_run_at)
 
 
 def skip_covered(firing: Firing, reason: str, now: datetime, next_run_at: datetime | None) -> None:
@@ -46,7 +45,21 @@ def skip_covered(firing: Firing, reason: str, now: datetime, next_run_at: dateti
             if Job.objects.using(using()).filter(pk=firing.job_id, handed_run_id=firing.run_id).exists():
                 release(firing.job_id, firing.run_id)
     elif cover(firing, next_run_at) and not fold(firing, reason, now):
-        insert(firing, _skipped(firing, reason, now))
+        _insert(firing, _skipped(firing, reason, now))
+
+
+def _insert(firing: Firing, values: dict[str, Any]) -> None:
+    """Add the run, unless one covers the fire time already, though the job did not know of that."""
+
+    def step() -> int:
+        with alone():
+            return insert(firing, values)
+
+    try:
+        insisted(step, [firing.name])
+    except IntegrityError:
+        if not is_covered(firing):
+            raise
 
 
 def _skipped(firing: Firing, reason: str, now: datetime) -> dict[str, Any]:

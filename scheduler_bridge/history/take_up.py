@@ -1,6 +1,8 @@
 """Runs that are handed over to an engine, as its worker sees them: taken up once, kept alive, skipped or given back."""
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -8,9 +10,10 @@ from django.db import transaction
 from .. import ledger
 from ..lease import Identity
 from ..models import Cause, Job, Run, Status
-from .claim import cover
+from .claim import cover, recorded
 from .firing import Firing
 from .hand_over import AT_ONCE, untaken
+from .mending import insisted
 from .rows import claim_key, one_line, runs, using
 from .skip import fold
 
@@ -34,6 +37,21 @@ def take_up(
         later: what became due while the run waited, and is folded in.
     """
     run_id, marker = firing.run_id or 0, f"{me.token}/{firing.run_id}"
+
+    def step(folded_in: Firing | None) -> bool:
+        return _take_up(firing, folded_in, me, now, next_run_at, marker)
+
+    # What became due is none of this run's if another covers it.
+    if later is None or recorded(partial(step, later), replace(later, run_id=None), next_run_at) is None:
+        insisted(partial(step, None), [firing.name])
+    # After a lost connection the first try may have been committed all the same.
+    return runs().select_related("job").filter(pk=run_id, marker=marker, status=Status.RUNNING).first()
+
+
+def _take_up(
+    firing: Firing, later: Firing | None, me: Identity, now: datetime, next_run_at: datetime | None, marker: str
+) -> bool:
+    run_id = firing.run_id or 0
     with transaction.atomic(using=using()):
         ours = Job.objects.using(using()).filter(pk=firing.job_id, handed_run_id=run_id).update(last_run_id=run_id)
         folded = _folded(firing, later) if ours and later and cover(later, next_run_at) else {}
@@ -42,8 +60,7 @@ def take_up(
             ledger.start(firing.name, folded.get("scheduled_for", firing.fire_time), using())
         else:
             transaction.set_rollback(True, using=using())
-    # After a lost connection the first try may have been committed all the same.
-    return runs().select_related("job").filter(pk=run_id, marker=marker, status=Status.RUNNING).first()
+    return True
 
 
 def _folded(firing: Firing, later: Firing) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Entry:
     last_status: str | None
     last_reason: str | None
     broken: bool
+    broken_reason: str  # its last line: why; empty when it is not
     queue: str  # of the engine that its runs are handed over to; empty: the runner performs them
     queue_source: str
 
@@ -84,6 +85,7 @@ def _entry(row: Job) -> Entry:
         last_status=str(last.status) if last else None,
         last_reason=last.reason if last else None,
         broken=bool(row.broken),
+        broken_reason=row.broken.strip().splitlines()[-1] if row.broken.strip() else "",
         queue=plan.queue.value,
         queue_source=plan.queue.source.value,
     )

@@ -7,6 +7,8 @@ from django.conf import settings as django_settings
 from django.db import models
 from django.utils import timezone
 
+from .. import storable
+
 
 def utc_now() -> datetime:
     """Give this moment as an aware datetime, whatever ``USE_TZ`` says."""
@@ -63,3 +65,39 @@ class NarrowIndex(models.Index):
     def deconstruct(self) -> Any:
         path, expressions, options = super().deconstruct()
         return path, expressions, {**options, "only": self.only}
+
+
+class TextColumn(models.TextField):
+    """A text that is written as its column can hold it; to the migrations it is the plain field."""
+
+    limit: int | None = storable.TEXT_LIMIT
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return _fit(self, super().get_db_prep_value(value, connection, prepared), connection, self.limit)
+
+    def deconstruct(self) -> Any:
+        name, _path, words, options = super().deconstruct()
+        return name, "django.db.models.TextField", words, options
+
+
+class OutputColumn(TextColumn):
+    """A text that was bounded already, as long as the settings want it."""
+
+    limit = None
+
+
+class CharColumn(models.CharField):
+    """A short text, likewise."""
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return _fit(self, super().get_db_prep_value(value, connection, prepared), connection, self.max_length)
+
+    def deconstruct(self) -> Any:
+        name, _path, words, options = super().deconstruct()
+        return name, "django.db.models.CharField", words, options
+
+
+def _fit(field: Any, value: Any, connection: Any, limit: int | None) -> Any:
+    if not isinstance(value, str):
+        return value
+    return storable.fit(value, connection.alias, field.model._meta.db_table, field.column, limit)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .fields import InstantField, MomentField, utc_now
+from .fields import CharColumn, InstantField, MomentField, TextColumn, utc_now
 
 
 class Job(models.Model):
@@ -15,7 +15,7 @@ class Job(models.Model):
     name = models.CharField(_("name"), max_length=191, unique=True)
     app = models.CharField(_("app"), max_length=150)
     command = models.CharField(_("command"), max_length=100)
-    description = models.TextField(_("description"), blank=True)
+    description = TextColumn(_("description"), blank=True)
     enabled = models.BooleanField(_("enabled"), default=True)
     notify_on_success = models.BooleanField(_("mail successful runs too"), default=False)
     override_interval = models.DurationField(_("interval"), null=True, blank=True)
@@ -26,23 +26,27 @@ class Job(models.Model):
     )
     removed_at = InstantField(_("removed"), null=True, blank=True, editable=False)
     created_at = InstantField(_("created"), default=utc_now, editable=False)
-    # Why the command cannot be loaded; its job stays and fails loudly.
-    broken = models.TextField(_("error"), blank=True, editable=False)
+    # Why it cannot be run or timed, as it was reported: its job stays and fails loudly.
+    broken = TextColumn(_("error"), blank=True, editable=False)
+    # Why its trigger cannot be asked for fire times, under the schedule that this row knows; empty: it can.
+    trigger_error = CharColumn(max_length=500, blank=True, default="", editable=False)
+    # The code of a trigger that gave no answer in time: as long as it is the same, nobody asks it again.
+    set_aside = models.CharField(max_length=64, blank=True, default="", editable=False)
     # What code and settings said at the last look: a person's choice is a value that differs from it.
     enabled_default = models.BooleanField(default=True, editable=False)
     notify_default = models.BooleanField(default=False, editable=False)
-    changed_by = models.CharField(_("changed by"), max_length=150, blank=True, editable=False)
+    changed_by = CharColumn(_("changed by"), max_length=150, blank=True, editable=False)
     changed_at = InstantField(_("changed"), null=True, blank=True, editable=False)
     # What a person said of the switch and of the override, and when each returns to what it was by itself.
-    disabled_reason = models.CharField(_("why it is disabled"), max_length=500, blank=True)
+    disabled_reason = CharColumn(_("why it is disabled"), max_length=500, blank=True)
     disabled_until = InstantField(_("disabled until"), null=True, blank=True)
     # The queue a person chose: NULL as code and settings say, empty: in the runner itself.
     override_queue = models.CharField(_("queue"), max_length=100, null=True, blank=True)
-    override_reason = models.CharField(_("why it is timed otherwise"), max_length=500, blank=True)
+    override_reason = CharColumn(_("why it is timed otherwise"), max_length=500, blank=True)
     override_until = InstantField(_("timed otherwise until"), null=True, blank=True)
     # The one fire time that a person wants left out.
     skip_next_at = MomentField(null=True, blank=True, editable=False)
-    skip_next_by = models.CharField(max_length=150, blank=True, editable=False)
+    skip_next_by = CharColumn(max_length=150, blank=True, editable=False)
     # When the first failure in a row was recorded; empty after a success, and when a person has dealt with it.
     failing_since = InstantField(_("failing since"), null=True, blank=True, editable=False)
     # The schedule these two belong to; another one starts to count from the change.
@@ -64,6 +68,9 @@ class Job(models.Model):
 
     # Written with statements of their own: a row that was read a moment ago and is saved must not take them back.
     RUNNERS_OWN: ClassVar = {
+        "broken",
+        "trigger_error",
+        "set_aside",
         "next_run_at",
         "last_run",
         "schedule_key",

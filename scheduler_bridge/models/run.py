@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .fields import InstantField, NarrowIndex
+from .fields import CharColumn, InstantField, NarrowIndex, OutputColumn, TextColumn
 from .job import Job
 
 
@@ -49,7 +49,7 @@ class Run(models.Model):
     job = models.ForeignKey(Job, models.CASCADE, related_name="runs", verbose_name=_("job"), db_index=False)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
     cause = models.CharField(_("cause"), max_length=10, choices=Cause.choices)
-    requested_by = models.CharField(_("asked for by"), max_length=150, blank=True)
+    requested_by = CharColumn(_("asked for by"), max_length=150, blank=True)
     parent = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -63,22 +63,22 @@ class Run(models.Model):
     started_at = InstantField(_("started"), null=True, blank=True)
     finished_at = InstantField(_("finished"), null=True, blank=True)
     exit_code = models.IntegerField(_("exit code"), null=True, blank=True)
-    output = models.TextField(_("output"), blank=True)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    output = OutputColumn(_("output"), blank=True)
+    reason = CharColumn(_("reason"), max_length=500, blank=True)
     coalesced = models.PositiveIntegerField(_("fire times folded in"), default=0)
     # The claim: unique among scheduled runs and among the runs chained by one parent; NULL elsewhere.
     # One nullable column, since MariaDB has no conditional unique constraint.
     claim_key = models.CharField(max_length=191, null=True, editable=False)
     forced = models.BooleanField(_("forced"), default=False)
-    warning = models.TextField(_("left behind"), blank=True)
-    host = models.CharField(_("host"), max_length=255, blank=True)
+    warning = TextColumn(_("left behind"), blank=True)
+    host = CharColumn(_("host"), max_length=255, blank=True)
     # What the job's processes carry in their environment, so that what is left of them can be found.
     marker = models.CharField(max_length=100, blank=True, editable=False)
     # What a run in a process of its own used, with all its processes.
     cpu_seconds = models.FloatField(_("CPU time"), null=True, blank=True)
     peak_memory = models.BigIntegerField(_("peak memory"), null=True, blank=True)  # bytes
     # Who wants it to end before its time.
-    cancel_by = models.CharField(_("cancelled by"), max_length=150, blank=True, editable=False)
+    cancel_by = CharColumn(_("cancelled by"), max_length=150, blank=True, editable=False)
     cancel_at = InstantField(null=True, blank=True, editable=False)
     # The queue of the engine that it was handed over to; empty for a run of the runner's own.
     queue = models.CharField(_("queue"), max_length=100, blank=True)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .fields import InstantField
+from .fields import CharColumn, InstantField
 
 
 class Runner(models.Model):
@@ -14,7 +14,7 @@ class Runner(models.Model):
     ROW: ClassVar = 1
 
     token = models.CharField(max_length=40, blank=True)
-    host = models.CharField(_("host"), max_length=255, blank=True)
+    host = CharColumn(_("host"), max_length=255, blank=True)
     machine = models.CharField(max_length=100, blank=True)  # where the process can be looked for
     pid = models.PositiveIntegerField(_("process"), null=True)
     process_started = models.FloatField(null=True)  # tells a process from a later one with the same pid
@@ -22,8 +22,8 @@ class Runner(models.Model):
     heartbeat_at = InstantField(_("heartbeat"), null=True)
     loop_at = InstantField(_("last turn of the loop"), null=True)
     held = models.BooleanField(_("on hold"), default=False)
-    held_reason = models.CharField(_("reason"), max_length=500, blank=True)
-    held_by = models.CharField(_("held by"), max_length=150, blank=True)
+    held_reason = CharColumn(_("reason"), max_length=500, blank=True)
+    held_by = CharColumn(_("held by"), max_length=150, blank=True)
     held_at = InstantField(_("held since"), null=True)
     held_until = InstantField(_("held until"), null=True)  # when it resumes by itself
     revision = models.BigIntegerField(_("revision"), default=0)
@@ -46,8 +46,8 @@ class Hold(models.Model):
 
     begun_at = InstantField(_("held since"))
     ended_at = InstantField(_("held until"), null=True)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    by = models.CharField(_("held by"), max_length=150, blank=True)
+    reason = CharColumn(_("reason"), max_length=500, blank=True)
+    by = CharColumn(_("held by"), max_length=150, blank=True)
 
     class Meta:
         verbose_name = _("hold")
@@ -62,7 +62,7 @@ class Standby(models.Model):
     """A process that waits to become the runner, and when it was last seen waiting."""
 
     token = models.CharField(max_length=40, unique=True)
-    host = models.CharField(_("host"), max_length=255)
+    host = CharColumn(_("host"), max_length=255)
     machine = models.CharField(max_length=100, blank=True)  # whose processes it can see, and end
     pid = models.PositiveIntegerField(_("process"))
     since = InstantField(_("since"))

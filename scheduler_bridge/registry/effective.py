@@ -6,15 +6,17 @@ from typing import Final
 
 from apscheduler.triggers.base import BaseTrigger
 
-from .. import conf, discovery, ledger, schedules
+from .. import conf, discovery, schedules
 from .. import plan as plans
 from ..conf import UNSET
 from ..definition import JobDefinition
 from ..discovery import Discovery
+from ..exceptions import TriggerError
 from ..models import Job
 from ..plan import JobPlan, make_plan
 from ..schedules import Schedule
-from ..triggers import fingerprint, next_fire, overdue, to_trigger
+from ..triggers import Overdue, fingerprint, next_fire, overdue, to_trigger
+from . import breaking
 
 # What `queue_of` reads of a row.
 ROUTING: Final = ("name", "override_queue", "app", "command", "description", "schedule_key")
@@ -56,11 +58,23 @@ def queue_of(row: Job) -> str:
 
 
 def trigger_of(plan: JobPlan, row: Job, now: datetime) -> BaseTrigger | None:
-    """Give the trigger of this job, None when it has no schedule.
+    """Give the trigger of this job, None when it has no schedule, or one that is known to be broken.
 
     The grid of an interval hangs on the last fire time; where a clock that was set back has put that into the
     future, it begins anew.
     """
+    return None if breaking.is_known(row, plan) else _trigger(plan, row, now)
+
+
+def following(trigger: BaseTrigger | None, after: datetime) -> datetime | None:
+    """Return the first fire time later than this moment; None too where the trigger cannot be asked."""
+    try:
+        return next_fire(trigger, after) if trigger else None
+    except TriggerError:
+        return None
+
+
+def _trigger(plan: JobPlan, row: Job, now: datetime) -> BaseTrigger | None:
     return to_trigger(plan.schedule.value, plan.zone, anchor=min(_last_fire(row), now))
 
 
@@ -71,40 +85,86 @@ def _last_fire(row: Job) -> datetime:
     return found
 
 
-def settle(row: Job, plan: JobPlan, now: datetime) -> bool:
+def settle(row: Job, plan: JobPlan, now: datetime, *, retry: bool = False) -> bool:
     """Let another schedule, or being enabled, count from now on; True when this row was changed here.
 
     What was due before the change stays owed: ``next_run_at`` keeps the latest of it, ``owed_before`` how much it is.
+    So it is with a trigger that broke, until it answers again.
+
+    Args:
+        retry: whether a trigger that broke is asked again, if it was not set aside.
     """
-    before, using = row.schedule_key, conf.load().database
-    while row.schedule_key == before != plan.schedule_key:
-        # A row that was read before the runner covered a fire time would make that one due again.
-        unchanged = Job.objects.using(using).filter(pk=row.pk, schedule_key=before, last_fire_at=row.last_fire_at)
-        time_anew(row, plan, now)
-        columns = ("schedule_key", "owed_since", "owed_before", "next_run_at")
-        if unchanged.update(**{name: getattr(row, name) for name in columns}):
-            ledger.plan_next(row.name, row.next_run_at, using)
+    before = row.schedule_key, row.trigger_error
+    while before == (row.schedule_key, row.trigger_error) and _is_to_be_timed(row, plan, retry):
+        was, told, set_aside = (row.schedule_key, row.last_fire_at), row.trigger_error, row.set_aside
+        time_or_break(row, plan, now)
+        if (row.schedule_key, row.trigger_error, row.set_aside) == (was[0], told, set_aside):
+            return False
+        if breaking.write(row, was, told):
             return True
-        row.refresh_from_db(using=using)
+        row.refresh_from_db(using=conf.load().database)
     return False
+
+
+def _is_to_be_timed(row: Job, plan: JobPlan, retry: bool) -> bool:
+    is_another = row.schedule_key != plan.schedule_key
+    return is_another or (retry and bool(row.trigger_error) and breaking.may_be_asked(row, plan))
+
+
+def note_broken(row: Job, plan: JobPlan, error: TriggerError, now: datetime) -> None:
+    """Record that the trigger of this plan broke."""
+    was, told = (row.schedule_key, row.last_fire_at), row.trigger_error
+    while was[0] == row.schedule_key:
+        breaking.break_off(row, plan, error, now)
+        if breaking.write(row, was, told):
+            return
+        row.refresh_from_db(using=conf.load().database)
+        was, told = (was[0], row.last_fire_at), row.trigger_error
 
 
 def as_saved(row: Job, plan: JobPlan, now: datetime) -> Job:
     """Give the row as it would be timed if it were saved now; another one where its schedule is not in force yet."""
     if row.schedule_key != plan.schedule_key:
         row = copy(row)
-        time_anew(row, plan, now)
+        time_or_break(row, plan, now)
     return row
 
 
+def time_or_break(row: Job, plan: JobPlan, now: datetime) -> None:
+    """Set the times of a row whose schedule counts from now on, or that its trigger broke, without writing them."""
+    try:
+        time_anew(row, plan, now)
+    except TriggerError as error:
+        if not breaking.is_known(row, plan) or breaking.text(error) != row.trigger_error or error.stalled:
+            breaking.break_off(row, plan, error, now)
+
+
 def time_anew(row: Job, plan: JobPlan, now: datetime) -> None:
-    """Set the times of a row whose schedule counts from now on, without writing them."""
+    """Set the times of a row whose schedule counts from now on, without writing them.
+
+    Raises:
+        TriggerError: its trigger cannot be asked; nothing is set.
+    """
+    trigger = _trigger(plan, row, now) if plan.enabled.value else None
+    next_run_at = next_fire(trigger, now) if trigger else None
     if row.next_run_at is not None and row.next_run_at <= now:
         row.next_run_at, row.owed_before = _owed(row, plan, row.next_run_at, now)
     else:
-        trigger = trigger_of(plan, row, now) if plan.enabled.value else None
-        row.next_run_at, row.owed_before = next_fire(trigger, now) if trigger else None, 0
+        row.next_run_at, row.owed_before = next_run_at, 0
     row.schedule_key, row.owed_since = plan.schedule_key, now
+    row.trigger_error = row.set_aside = ""
+
+
+def release(row: Job) -> None:
+    """Let the trigger of a row be asked again though it was set aside, since a person has dealt with the job."""
+    if row.set_aside:
+        row.set_aside = ""
+        Job.objects.using(conf.load().database).filter(pk=row.pk).update(set_aside="")
+
+
+def release_all() -> None:
+    """Let each trigger that was set aside be asked again."""
+    Job.objects.using(conf.load().database).exclude(set_aside="").update(set_aside="")
 
 
 def _owed(row: Job, plan: JobPlan, first: datetime, now: datetime) -> tuple[datetime, int]:
@@ -113,11 +173,18 @@ def _owed(row: Job, plan: JobPlan, first: datetime, now: datetime) -> tuple[date
     A trigger object that neither code nor settings hold any more cannot be asked: it owes the one that is known.
     """
     owed = max(1, row.owed_before) if first <= row.owed_since else 0
-    trigger = to_trigger(_former(row, plan), plan.zone, anchor=min(_last_fire(row), now))
-    found = overdue(trigger, row.owed_since, now) if trigger else None
+    found = None if row.trigger_error else _overdue_before(row, plan, now)
     if found is None:
         return first, max(1, owed)
     return found.latest, owed + found.coalesced + 1
+
+
+def _overdue_before(row: Job, plan: JobPlan, now: datetime) -> Overdue | None:
+    trigger = to_trigger(_former(row, plan), plan.zone, anchor=min(_last_fire(row), now))
+    try:
+        return overdue(trigger, row.owed_since, now) if trigger else None
+    except TriggerError:
+        return None
 
 
 def _former(row: Job, plan: JobPlan) -> Schedule:

@@ -8,12 +8,12 @@ from django.db import transaction
 
 from .. import conf, discovery, ledger
 from ..conf import Settings, SettingsOverride
-from ..definition import JobDefinition
+from ..definition import JobDefinition, unreadable
 from ..discovery import Discovery
 from ..models import Job, Runner
-from ..plan import base_enabled, base_notify, make_plan
+from ..plan import args_of, base_enabled, base_notify, make_plan
 from . import snapshot
-from .effective import settle, time_anew
+from .effective import settle, time_or_break
 from .snapshot import Row
 
 # All columns that the code and the settings have a say in.
@@ -31,6 +31,8 @@ FOLLOWED = (
     "override_interval",
     "override_times",
     "schedule_key",
+    "trigger_error",
+    "set_aside",
 )
 
 
@@ -65,6 +67,8 @@ def sync(now: datetime) -> list[str]:
     Runner.objects.using(using).get_or_create(pk=Runner.ROW)
     if MATCHED.still(found, settings):
         return []
+    for definition in found.definitions.values():
+        _unreadable(definition, settings)  # asks foreign code once: not inside a transaction for which others wait
     with transaction.atomic(using=using):
         lines = _follow_all(found, settings, now)
         rows = _rows(using)
@@ -92,13 +96,19 @@ def _create(found: Discovery, settings: Settings, now: datetime) -> list[str]:
     """Create the rows that are missing, all at once: a test suite has this done after each flush."""
     using = settings.database
     known = _known(using)
-    missing = [definition for definition in found.definitions.values() if definition.name not in known]
-    if missing:
-        rows = [_new(definition, settings, now) for definition in missing]
+    missing = (definition for definition in found.definitions.values() if definition.name not in known)
+    rows = [_new(definition, settings, now) for definition in missing]
+    if rows:
         ledger.register({row.name: row.next_run_at for row in rows}, using)
         # In bulk: no signal, which would time the job by another clock, and no conflict with another deployment.
         Job.objects.using(using).bulk_create(rows, ignore_conflicts=True)
-    return [f"created job {definition.name}" for definition in missing]
+    return [line for row in rows for line in _created(row)]
+
+
+def _created(row: Job) -> Iterator[str]:
+    yield f"created job {row.name}"
+    if why := row.broken or row.trigger_error:
+        yield f"broken job {row.name}: {why}"
 
 
 def _known(using: str) -> set[str]:
@@ -119,7 +129,8 @@ def _new(definition: JobDefinition, settings: Settings, now: datetime) -> Job:
         notify_default=notify,
         created_at=now,
     )
-    time_anew(row, make_plan(definition, settings, row), now)
+    row.broken = why_broken(definition, settings, row)
+    time_or_break(row, make_plan(definition, settings, row), now)
     return row
 
 
@@ -127,11 +138,36 @@ def _follow(definition: JobDefinition, row: Job, settings: Settings, now: dateti
     override = settings.overrides.get(definition.name, SettingsOverride())
     enabled, notify = base_enabled(override), base_notify(definition, override)
     verb = "updated" if row.removed_at is None else "brought back"
-    changed = _assign(row, _wanted(definition, row, enabled, notify), settings.database)
-    if settle(row, make_plan(definition, settings, row), now):
-        changed.append("schedule")
+    wanted = {**_wanted(definition, row, enabled, notify), "broken": why_broken(definition, settings, row)}
+    changed, told = _assign(row, wanted, settings.database), row.trigger_error
+    if "broken" in changed:
+        changed.remove("broken")
+        yield f"broken job {row.name}: {row.broken}" if row.broken else f"mended job {row.name}"
+    if settle(row, make_plan(definition, settings, row), now, retry=True):
+        changed += ["schedule"] if row.trigger_error == told else []
+    yield from _told(row, told)
     if verb != "updated" or changed:
         yield f"{verb} job {row.name}" + (f": {', '.join(changed)}" if verb == "updated" else "")
+
+
+def _told(row: Job, before: str) -> Iterator[str]:
+    if row.trigger_error and not before:
+        yield f"broken job {row.name}: {row.trigger_error}"
+    elif before and not row.trigger_error:
+        yield f"mended job {row.name}: its trigger answers again"
+
+
+def why_broken(definition: JobDefinition, settings: Settings, row: Job) -> str:
+    """Return why a job whose command can be loaded is broken all the same; empty when it is not.
+
+    That its trigger broke is said as soon as it was reported: whoever reports it writes that first.
+    """
+    return _unreadable(definition, settings) or (row.trigger_error if row.broken == row.trigger_error else "")
+
+
+def _unreadable(definition: JobDefinition, settings: Settings) -> str:
+    override = settings.overrides.get(definition.name, SettingsOverride())
+    return unreadable(definition, args_of(definition, override).value)
 
 
 def _wanted(definition: JobDefinition, row: Job, enabled: bool, notify: bool) -> dict[str, Any]:
@@ -140,7 +176,6 @@ def _wanted(definition: JobDefinition, row: Job, enabled: bool, notify: bool) ->
         "app": definition.app,
         "command": definition.command,
         "description": definition.description,
-        "broken": "",
         "removed_at": None,
         "enabled": enabled if row.enabled == row.enabled_default else row.enabled,
         "enabled_default": enabled,

@@ -1,19 +1,25 @@
-"""Schedule to trigger, and what tells one schedule from another."""
+"""Schedule to trigger: each in its exact form, where it has one; every other behind a guard."""
 
-import json
 from copy import copy
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.combining import AndTrigger, BaseCombiningTrigger, OrTrigger
+from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
+from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from .. import schedules
 from ..schedules import Custom, DailyTimes, Interval, Schedule
-from .exact import ExactCron, ExactTimes
-from .fire_times import ExactOr
+from .calendar_interval import ExactCalendarInterval, floats
+from .combining import ExactAnd, ExactOr
+from .exact import ExactCron, ExactDate, ExactInterval, ExactTimes
+from .foreign import Foreign
+from .stamp import interval_floats
+from .strict import Strict
+
+_STOCK = (CronTrigger, IntervalTrigger, CalendarIntervalTrigger, DateTrigger, OrTrigger, AndTrigger)
 
 
 def to_trigger(schedule: Schedule, zone: tzinfo, *, anchor: datetime | None = None) -> BaseTrigger | None:
@@ -26,49 +32,60 @@ def to_trigger(schedule: Schedule, zone: tzinfo, *, anchor: datetime | None = No
     match schedule:
         case Interval(every=every):
             start = None if anchor is None else anchor.astimezone(UTC) + every
-            return IntervalTrigger(seconds=every.total_seconds(), start_date=start, timezone=UTC)
+            return ExactInterval(IntervalTrigger(seconds=every.total_seconds(), start_date=start, timezone=UTC))
         case DailyTimes(times=times):
             return ExactTimes(times, zone)
         case Custom(trigger=trigger):
-            return _exact(trigger, anchor)
+            return strict(trigger, anchor)
         case _:
             return None
 
 
-def fingerprint(schedule: Schedule, zone: tzinfo) -> str:
-    """Give a text that is the same in every process, and changes exactly when the fire times do."""
-    if isinstance(schedule, Custom):
-        return json.dumps({"trigger": _stamp(schedule.trigger)})
-    return schedules.fingerprint(schedule, zone)
-
-
-def _stamp(trigger: Any) -> str:
-    if isinstance(trigger, BaseCombiningTrigger):
-        return f"{type(trigger).__name__}({', '.join(_stamp(member) for member in trigger.triggers)})"
-    if _floats(trigger):
-        return f"{type(trigger).__name__}({trigger.interval})"
-    return repr(trigger)
-
-
-def _floats(trigger: Any) -> bool:
-    """Tell an interval trigger without a start of its own: APScheduler lets it begin at the moment it was made.
-
-    Nobody writes a start with microseconds, and that moment has them.
-    """
-    return isinstance(trigger, IntervalTrigger) and bool((trigger.start_date - trigger.interval).microsecond)
-
-
-def _exact(trigger: Any, anchor: datetime | None) -> BaseTrigger:
-    """Give a trigger object of the project's settings in its exact form, where it has one."""
-    if isinstance(trigger, ExactTimes | ExactCron | ExactOr):
+def strict(trigger: Any, anchor: datetime | None = None) -> Strict:
+    """Return a trigger object in its exact form, or behind a guard; what is wrong with it is said when it is asked."""
+    if isinstance(trigger, Strict):
         return trigger
-    if isinstance(trigger, CronTrigger):
-        return ExactCron(trigger)
-    if isinstance(trigger, OrTrigger):
-        return ExactOr([_exact(member, anchor) for member in trigger.triggers], trigger.jitter)
-    exact: BaseTrigger = copy(trigger)
-    if isinstance(trigger, AndTrigger):
-        exact.triggers = [_exact(member, anchor) for member in trigger.triggers]
-    elif _floats(trigger) and anchor is not None:
-        exact.start_date = anchor.astimezone(UTC) + trigger.interval
-    return exact
+    try:
+        return _exact(trigger, anchor)
+    except Exception:  # an object that only looks like one of APScheduler's
+        return Foreign(trigger)
+
+
+def _exact(trigger: Any, anchor: datetime | None) -> Strict:
+    match _stock(type(trigger)):
+        case "CronTrigger" if all(type(field) is type_ for field, type_ in _fields(trigger)):
+            return ExactCron(trigger)
+        case "IntervalTrigger":
+            is_anchored = anchor is not None and interval_floats(trigger)
+            return ExactInterval(trigger, anchor.astimezone(UTC) + trigger.interval if anchor and is_anchored else None)
+        case "CalendarIntervalTrigger":
+            is_anchored = anchor is not None and floats(trigger)
+            day = anchor.astimezone(trigger.timezone).date() if anchor and is_anchored else None
+            return ExactCalendarInterval(trigger, day)
+        case "DateTrigger":
+            return ExactDate(trigger)
+        case "OrTrigger":
+            return ExactOr([strict(member, anchor) for member in trigger.triggers], trigger.jitter)
+        case "AndTrigger":
+            return ExactAnd([strict(member, anchor) for member in trigger.triggers], trigger.jitter)
+    return Foreign(_anchored(trigger, anchor), trigger)
+
+
+def _anchored(trigger: Any, anchor: datetime | None) -> Any:
+    """Return an interval with a search of its own on the grid of its last fire time, where it has no start."""
+    if anchor is None or not interval_floats(trigger):
+        return trigger
+    found = copy(trigger)
+    found.start_date = anchor.astimezone(UTC) + trigger.interval
+    return found
+
+
+def _stock(type_: type) -> str:
+    """Return the name of APScheduler's type whose fire times this one has; one with a search of its own has none."""
+    found = (stock for stock in _STOCK if issubclass(type_, stock))
+    own = getattr(type_, "get_next_fire_time", None)
+    return next((stock.__name__ for stock in found if own is stock.get_next_fire_time), "")
+
+
+def _fields(trigger: CronTrigger) -> list[tuple[Any, type]]:
+    return [(field, CronTrigger.FIELDS_MAP[field.name]) for field in trigger.fields]

@@ -2,16 +2,19 @@
 
 from bisect import bisect_right
 from collections.abc import Hashable
-from copy import copy
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
 
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.combining import BaseCombiningTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
-from .exact import ExactCron, ExactTimes
-from .fire_times import Overdue, next_fire
+from ..exceptions import TriggerError
+from .conversion import strict
+from .exact import ExactCron, ExactInterval, ExactTimes
+from .fire_times import Overdue, next_fire, whole
+from .strict import Strict
+
+# The fire times of one stretch that are held: those of each second of two weeks.
+LISTED_LIMIT: Final = 1_250_000
 
 
 class Course(Protocol):
@@ -37,10 +40,10 @@ class Courses:
 
     def course(self, trigger: BaseTrigger) -> Course:
         """Give the course of this trigger."""
-        trigger = steady(trigger)
-        if isinstance(trigger, IntervalTrigger):
-            return Grid(next_fire(trigger, self._since), trigger.interval, trigger.end_date)
-        return self._listed.setdefault(_key(trigger), Listed(trigger, self._since, self))
+        found = steady(trigger)
+        if isinstance(found, ExactInterval):
+            return Grid(next_fire(found, self._since), found.interval, found.end_date)
+        return self._listed.setdefault(_key(found), Listed(found, self._since, self))
 
 
 class Grid:
@@ -52,7 +55,10 @@ class Grid:
     def after(self, moment: datetime) -> datetime | None:
         if self._first is None or moment < self._first:
             return self._first
-        found = moment - (moment - self._first) % self._every + self._every
+        try:
+            found = moment - (moment - self._first) % self._every + self._every
+        except OverflowError:
+            return None
         return found if self._last is None or found <= self._last else None
 
     def fold(self, first: datetime, moment: datetime) -> Overdue:
@@ -64,9 +70,9 @@ class Grid:
 class Listed:
     """The fire times of any other trigger, which is asked for each of them once."""
 
-    def __init__(self, trigger: BaseTrigger, since: datetime, courses: Courses) -> None:
+    def __init__(self, trigger: Strict, since: datetime, courses: Courses) -> None:
         self._known: list[datetime] = []
-        self._trigger, self._last, self._courses = trigger, since, courses
+        self._trigger, self._last, self._courses = trigger, since.astimezone(UTC), courses
         self._ended = False
 
     def after(self, moment: datetime) -> datetime | None:
@@ -80,31 +86,27 @@ class Listed:
         return Overdue(latest=self._known[place - 1], coalesced=place - bisect_right(self._known, first))
 
     def _reach(self, moment: datetime) -> None:
+        if self._last <= moment and not self._ended:
+            whole(self._trigger, lambda: self._list(moment))
+
+    def _list(self, moment: datetime) -> None:
         while self._last <= moment and not self._ended:
-            found = next_fire(self._trigger, self._last)
+            found = self._trigger.later(self._last)
             self._courses.asked += 1
             self._ended = found is None
             if found is not None:
                 self._known.append(found)
                 self._last = found
+            if len(self._known) > LISTED_LIMIT:
+                raise TriggerError(f"expected at most {LISTED_LIMIT:,} fire times up to {moment}, got more")
 
 
-def steady(trigger: BaseTrigger) -> BaseTrigger:
+def steady(trigger: BaseTrigger) -> Strict:
     """Give the trigger without its random part, as it is where it has none."""
-    if isinstance(trigger, BaseCombiningTrigger):
-        members = [steady(member) for member in trigger.triggers]
-        found: BaseTrigger = type(trigger)(members)
-    elif getattr(trigger, "jitter", None):
-        found = copy(trigger)
-        if isinstance(trigger, ExactCron):  # of which a copy holds what APScheduler would store, and no more
-            vars(found).update(vars(trigger))
-        found.jitter = None
-    else:
-        found = trigger
-    return found
+    return strict(trigger).steady()
 
 
-def _key(trigger: BaseTrigger) -> Hashable:
+def _key(trigger: Strict) -> Hashable:
     """Give what is equal only for triggers with the same fire times."""
     if isinstance(trigger, ExactCron):
         return repr(trigger)

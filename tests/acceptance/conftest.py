@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,10 @@ class Site:
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, stdin: int | None = None) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "django", "runapscheduler", *words]
         with (self.folder / f"runner{len(self.runners)}.log").open("w") as log:
-            runner = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log, text=True)
+            runner = subprocess.Popen(command, env=self.environment(), stdin=stdin, stdout=log, stderr=log, text=True)
         self.runners.append(runner)
         return runner
 
@@ -142,18 +143,38 @@ class Site:
         return runner.wait(timeout)
 
 
+@contextmanager
+def standing(folder: Path, options: str = "") -> Iterator[Site]:
+    """Give a site with a database of its own that holds nothing yet, and leave nothing of it.
+
+    Args:
+        options: what its database is created with.
+    """
+    site = Site(folder)
+    _create(site, options)
+    try:
+        yield site
+    finally:
+        for runner in site.runners:
+            if runner.poll() is None:
+                runner.kill()
+                runner.wait()
+        site.hang_up()
+        _drop(site)
+
+
+@contextmanager
+def on_database(folder: Path, options: str = "") -> Iterator[Site]:
+    """Give a site whose database was created with these options."""
+    with standing(folder, options) as site:
+        site.manage("migrate", "-v0")
+        yield site
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path)
-    _create(site)
-    site.manage("migrate", "-v0")
-    yield site
-    for runner in site.runners:
-        if runner.poll() is None:
-            runner.kill()
-            runner.wait()
-    site.hang_up()
-    _drop(site)
+    with on_database(tmp_path) as site:
+        yield site
 
 
 @pytest.fixture
@@ -213,8 +234,8 @@ def apart(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> St
     return stage
 
 
-def _create(site: Site) -> None:
-    _server(f"CREATE DATABASE {site.environment()['SITE_DATABASE']}")
+def _create(site: Site, options: str = "") -> None:
+    _server(f"CREATE DATABASE {site.environment()['SITE_DATABASE']} {options}")
 
 
 def _drop(site: Site) -> None:

@@ -17,6 +17,7 @@ import psutil
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MARKER: Final = "SCHEDULER_BRIDGE_RUN"
+PROOF: Final = "#"  # behind it in the mark: which very database the run is recorded in
 RESTART_PAUSE: Final = 0.5  # seconds
 PATIENCE: Final = 60.0  # seconds for an answer of the client, which waits for the database as everybody does
 # A runner that is gone is found out within its lease; then its runs are abandoned and their processes ended.
@@ -202,7 +203,7 @@ def name(process: psutil.Process) -> str:
 def marked(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
     """Give the processes that belong to a run, with its mark."""
     for process in processes(folder):
-        mark = environment(process).get(MARKER, "").strip("-")
+        mark = environment(process).get(MARKER, "").strip("-").partition(PROOF)[0]
         if mark:
             yield process, mark
 

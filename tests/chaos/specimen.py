@@ -29,7 +29,7 @@ def execute(job: str, lasts: float, habit: str) -> None:
 
 def write(word: str, job: str, token: str) -> None:
     """Add one line to the trace, in one piece."""
-    marker = os.environ.get(MARKER, "") or "-"
+    marker = os.environ.get(MARKER, "").partition("#")[0] or "-"  # without what tells the database
     line = f"{word} {job} {token} {marker} {time.time():.6f}\n"
     trace = os.open(Path(os.environ["SITE_FOLDER"], "trace"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:

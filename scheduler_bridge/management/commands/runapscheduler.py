@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext_lazy as _
 
+from scheduler_bridge.checks import triggers_left_alone
 from scheduler_bridge.execution import preload
 from scheduler_bridge.fence import leave_soon
 from scheduler_bridge.runner import RunnerProcess
@@ -22,6 +23,11 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help=str(_("run what is due now and exit")))
         # How a runner starts the process that loads the project for its jobs: socket, time, way, and room for names.
         parser.add_argument("--launcher", nargs=4, help=SUPPRESS)
+
+    def check(self, *args: Any, **options: Any) -> None:
+        """Do the checks of the project without asking a trigger: the runner does so, but for one that is set aside."""
+        with triggers_left_alone():
+            super().check(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["launcher"]:

@@ -36,7 +36,10 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", metavar="list|run|why|hold|resume|status|unscheduled")
         for name, text in (
             ("list", _("every job, with its schedule and its last run")),
-            ("status", _("whether a runner is alive; exit code 2 when not, 3 when nobody serves a queue")),
+            (
+                "status",
+                _("whether a runner is alive; exit code 2: none, 3: a queue is not served, 4: a job is stuck"),
+            ),
             ("unscheduled", _("the commands that are no jobs")),
         ):
             _json_option(actions.add_parser(name, help=text))

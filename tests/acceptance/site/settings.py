@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import django
 
+from tests.acceptance.site import triggers
 from tests.settings import *  # noqa: F403
 from tests.settings import _DATABASES, ENGINE
 
@@ -49,6 +50,8 @@ SCHEDULER_BRIDGE = {
         )
     },
 }
+for _name, _text in json.loads(os.environ.get("SITE_TRIGGERS", "{}")).items():
+    SCHEDULER_BRIDGE["OVERRIDES"][f"tests.acceptance.site.{_name}"] = {"trigger": triggers.made(_text)}
 if "SITE_TIMEOUT" in os.environ:
     SCHEDULER_BRIDGE["TIMEOUT"] = os.environ["SITE_TIMEOUT"]
 if "SITE_SPAWN" in os.environ:

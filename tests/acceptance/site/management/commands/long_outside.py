@@ -1,3 +1,4 @@
+import os
 import subprocess
 import time
 from datetime import timedelta
@@ -17,4 +18,4 @@ class Command(BaseCommand):
         subprocess.Popen(["sh", "-c", "setsid sleep 61 & sleep 62"])
         self.stdout.write("begins")
         trace.write("outside begins")
-        time.sleep(60)
+        time.sleep(float(os.environ.get("SITE_LASTS", "60")))
