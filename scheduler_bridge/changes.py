@@ -56,16 +56,22 @@ class Listener:
         self._polled_at = float("-inf")
         self._session: object = None  # the driver's connection that listens now
         self._shared: object = None  # the one that may be somebody else's in the next moment
+        self._early = False  # heard before anybody asked
         self._proof = ""  # what the session has said to itself
         self._proven = False  # and heard: a pooler in transaction mode swallows it
 
     def fileno(self) -> int | None:
         """Give the descriptor that becomes readable on a change, or None where the revision must be polled."""
-        self._listen()
+        self._early = self._listen() or self._early
         if self._session is None:
             return None
         with self._connection.wrap_database_errors:
             return int(self._connection.connection.fileno())
+
+    def is_heard(self) -> bool:
+        """Return whether a change was heard already: the descriptor shows none that came along with another answer."""
+        self._early = self._heard() or self._early
+        return self._early
 
     @property
     def pause(self) -> float:
@@ -78,7 +84,8 @@ class Listener:
 
     def changed(self, monotonic: float) -> bool:
         """Tell whether something changed since the last call; the first call after a (re)connection says yes."""
-        heard = self._listen() or self._heard()
+        early, self._early = self._early, False
+        heard = self._listen() or self._heard() or early
         told, self._told = self._told, None
         if told is None and not heard and monotonic - self._polled_at < self.pause:
             return False

@@ -70,6 +70,13 @@ def is_pooled(connection: BaseDatabaseWrapper) -> bool:
     return bool((connection.settings_dict.get("OPTIONS") or {}).get("pool"))
 
 
+def pool_threads() -> tuple[str, ...]:
+    """Return what the names of the threads begin with that keep the pools of this process."""
+    used = connections.all(initialized_only=True)
+    pools = [pool for connection in used for pool in getattr(connection, "_connection_pools", {}).values()]
+    return tuple({f"{pool.name}-" for pool in pools if getattr(pool, "name", "")})
+
+
 def drop(alias: str) -> None:
     """Close the calling thread's connection, so that the next statement opens a new one; a broken one may refuse.
 

@@ -281,6 +281,8 @@ class Control(threading.Thread):
     def _heard_through(self, listener: Listener) -> list[int]:
         try:
             descriptor = listener.fileno()
+            if listener.is_heard():
+                self.wake()
         except (DatabaseError, InterfaceError):
             return []
         return [] if descriptor is None else [descriptor]

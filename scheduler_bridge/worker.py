@@ -128,8 +128,8 @@ class OneWorker(BaseExecutor):
 
     def _work(self) -> None:
         try:
-            connection.be_own(conf.load().database)
             while (step := self._take()) is not None:
+                connection.be_own(conf.load().database)  # a job may have left another one in its place
                 step()
         except BaseException as error:  # the worker is lost, so the process must end
             self._failed(error)

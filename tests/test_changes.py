@@ -156,6 +156,35 @@ def test_a_change_wakes_whoever_waits_for_it(committing):
     assert not listener.changed(3)
 
 
+def test_a_change_that_came_along_with_another_answer_is_heard_too(committing):
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has NOTIFY")
+    listener = Listener("default")
+    listener.changed(0)
+    assert not listener.changed(1)
+    others = threading.Thread(target=lambda: (changes.announce(), connection.close()))
+    others.start()
+    others.join()
+    select.select([listener.fileno()], [], [], 20)
+    revision()  # the driver takes in whatever has arrived
+    assert not select.select([listener.fileno()], [], [], 0)[0]
+    assert listener.is_heard()
+    assert listener.changed(2)
+    assert not listener.is_heard()
+    assert not listener.changed(3)
+
+
+def test_a_new_session_counts_as_a_change_whoever_saw_it_first(committing):
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has NOTIFY")
+    listener = Listener("default")
+    listener.changed(0)
+    assert not listener.changed(1)
+    connection.close()
+    listener.fileno()
+    assert listener.changed(2)
+
+
 def test_a_revision_that_a_heartbeat_brought_needs_no_statement(committing, django_assert_num_queries):
     listener = Listener("default")
     listener.changed(0)

@@ -51,6 +51,7 @@ PLAIN = (
     "SELECT pg_advisory_xact_lock(7)",
     "PRAGMA table_info(scheduler_bridge_run)",
     "LOAD DATA INFILE 'x' INTO TABLE y",
+    asked.WATCHFUL,  # what each new connection is told
 )
 
 
@@ -199,6 +200,13 @@ def test_a_clean_session_goes_back_into_the_pool_after_a_job(pool):
     assert sessions.heal() == []
     assert pool.connection is None
     assert search_path(pool) == before
+
+
+def test_the_threads_of_a_pool_that_a_job_was_the_first_to_use_are_not_left_behind_by_it(pool):
+    before = room.snapshot()
+    search_path(pool)
+    assert asked.pool_threads() == (f"{pool.pool.name}-",)
+    assert room.restore(before) == ()
 
 
 @pytest.mark.parametrize("word", ["SET search_path TO nowhere", "BEGIN; SET search_path TO nowhere"])

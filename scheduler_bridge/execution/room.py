@@ -20,6 +20,7 @@ from typing import Any, Final
 from django.db import connections
 from django.utils import timezone, translation
 
+from ..connection import pool_threads
 from .exit_code import described
 from .session import Sessions
 
@@ -256,9 +257,10 @@ def _heal(sessions: Sessions) -> list[str]:
 def _left(before: frozenset[int | None]) -> list[str]:
     left = [thread for thread in threading.enumerate() if thread.ident not in before]
     try:
-        return [f"threads go on: {', '.join(thread.name for thread in left)}"] if left else []
+        names = [thread.name for thread in left if not thread.name.startswith(pool_threads())]
     except BaseException:  # a thread may be of a class of the project
         return [f"threads go on: {len(left)}"]
+    return [f"threads go on: {', '.join(names)}"] if names else []
 
 
 def _look(item: Item) -> Any:
