@@ -30,8 +30,14 @@ LONGEST = (
     "test_database_faults",
     "test_faults",
     "test_world_faults",
+    "acceptance/test_broken_triggers",
+    "test_copied_database",
+    "test_untellable",
+    "test_poolers",
     "acceptance",
-    "test_triggers",
+    "triggers",
+    "test_clock_changes",
+    "test_trigger_guard",
     "test_worker",
 )
 # Files whose tests share what takes long to set up: for each way of starting jobs.
