@@ -16,7 +16,7 @@ from scheduler_bridge.storable import Room, fit, shortened
 AS_THEY_ARE = {
     *("job.name", "job.app", "job.command", "job.override_queue", "job.schedule_key", "run.queue", "run.status"),
     *("run.cause", "run.claim_key", "run.marker", "run.report", "runner.token", "runner.machine", "runner.code"),
-    *("standby.token", "standby.machine", "deployment.code"),
+    *("standby.token", "standby.machine", "deployment.code", "job.set_aside"),
 }
 ANYTHING = st.text(st.characters(), max_size=80) | st.text("a\0\ud800\udfff💥ł€é\x85\n\\'\"", max_size=700)
 
