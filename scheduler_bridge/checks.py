@@ -20,7 +20,7 @@ from .definition import JobDefinition, Problem, args_problems, args_refusal
 from .discovery import chain_problems, discover
 from .exceptions import ScheduleError, TriggerError
 from .models import Job
-from .plain import shown, told
+from .object_text import repr_line, text_of
 from .schedules import Custom
 
 SQLITE_TIMEOUT = 20  # seconds
@@ -61,7 +61,7 @@ def _check_overrides() -> Iterator[CheckMessage]:
         if name not in found.definitions and name not in found.broken:
             near = get_close_matches(str(name), list(found.definitions), 1, 0.4)
             yield checks.Error(
-                f"SCHEDULER_BRIDGE: OVERRIDES names {shown(name)}, which is no job",
+                f"SCHEDULER_BRIDGE: OVERRIDES names {repr_line(name)}, which is no job",
                 hint=f"Did you mean {near[0]!r}?" if near else "See manage.py scheduledjobs list.",
                 id="scheduler_bridge.E002",
             )
@@ -69,7 +69,7 @@ def _check_overrides() -> Iterator[CheckMessage]:
             plan.settings_schedule(override)
         except ScheduleError as error:
             yield checks.Error(
-                f"SCHEDULER_BRIDGE: OVERRIDES[{shown(name)}]: {told(error)}",
+                f"SCHEDULER_BRIDGE: OVERRIDES[{repr_line(name)}]: {text_of(error)}",
                 hint='Write for example {"interval": timedelta(minutes=30)} or {"times": ["09:30"]}.',
                 id="scheduler_bridge.E003",
             )
@@ -208,7 +208,7 @@ def _check_queues_of_internal_jobs() -> Iterator[CheckMessage]:
         is_internal = name in definitions and definitions[name].internal
         if is_internal and override.queue and not isinstance(override.queue, Unset):
             yield checks.Error(
-                f"SCHEDULER_BRIDGE: OVERRIDES[{shown(name)}]: queue {override.queue!r} is given to an internal job",
+                f"SCHEDULER_BRIDGE: OVERRIDES[{repr_line(name)}]: queue {override.queue!r} is given to an internal job",
                 hint="An internal job runs in the runner: take the queue out, or make the job external.",
                 id="scheduler_bridge.E006",
             )

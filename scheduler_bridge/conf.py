@@ -13,7 +13,7 @@ from django.core.signals import setting_changed
 
 from .accepted import EXPECTED, OVERRIDE_EXPECTED, Test, is_trigger
 from .exceptions import ConfigurationError
-from .plain import shown
+from .object_text import repr_line
 
 
 class Unset:
@@ -138,22 +138,22 @@ def project_admins() -> tuple[str, ...]:
 def problems(given: Mapping[str, Any]) -> list[str]:
     """Say what is wrong with a settings dict, one sentence each; empty when nothing is."""
     if not isinstance(given, Mapping):
-        return [f"expected a dict, got: {shown(given)}"]
-    found = [f"unknown key {shown(key)}, expected one of {', '.join(KEYS)}" for key in given if key not in KEYS]
+        return [f"expected a dict, got: {repr_line(given)}"]
+    found = [f"unknown key {repr_line(key)}, expected one of {', '.join(KEYS)}" for key in given if key not in KEYS]
     found += _unaccepted(given, EXPECTED)
     overrides = given.get("OVERRIDES", {})
     if isinstance(overrides, Mapping):
         for name, value in overrides.items():
-            found += [f"OVERRIDES[{shown(name)}]: {text}" for text in override_problems(value)]
+            found += [f"OVERRIDES[{repr_line(name)}]: {text}" for text in override_problems(value)]
     return found
 
 
 def override_problems(value: Any) -> list[str]:
     """Say what is wrong with the entry of one job in ``OVERRIDES``, leaving intervals and times to their parser."""
     if not _is_dict(value):
-        return [] if is_trigger(value) else [f"expected a dict or a trigger object, got: {shown(value)}"]
+        return [] if is_trigger(value) else [f"expected a dict or a trigger object, got: {repr_line(value)}"]
     keys = ", ".join(OVERRIDE_KEYS)
-    found = [f"unknown key {shown(key)}, expected one of {keys}" for key in value if key not in OVERRIDE_KEYS]
+    found = [f"unknown key {repr_line(key)}, expected one of {keys}" for key in value if key not in OVERRIDE_KEYS]
     if len([key for key in ("trigger", "interval", "times") if value.get(key) is not None]) > 1:
         found.append("expected only one of trigger, interval and times")
     return found + _unaccepted(value, OVERRIDE_EXPECTED)
@@ -161,7 +161,7 @@ def override_problems(value: Any) -> list[str]:
 
 def _unaccepted(given: Mapping[str, Any], expected: Mapping[str, tuple[Test, str]]) -> list[str]:
     return [
-        f"{key}: expected {words}, got: {shown(given[key])}"
+        f"{key}: expected {words}, got: {repr_line(given[key])}"
         for key, (accepts, words) in expected.items()
         if key in given and not _accepts(accepts, given[key])
     ]

@@ -16,8 +16,8 @@ from .accepted import is_queue
 from .conf import UNSET, Unset
 from .exceptions import ScheduleError
 from .isolation import isolated
+from .object_text import repr_line, text_of
 from .parsing import TAKEN, OwnParser, Reply, Verdict
-from .plain import shown, told
 from .schedules import Manual, Schedule, parse_interval, parse_times
 
 MEMBER: Final = "ScheduledJob"
@@ -109,7 +109,7 @@ def define(app: str, command: str, command_class: type[BaseCommand]) -> JobDefin
         args=_args(values, problems),
         queue=_queue(values, internal, problems),
         should_run=_should_run(member, values, problems),
-        module=told(command_class.__module__),
+        module=text_of(command_class.__module__),
         command_class=command_class,
         skips_checks=bool(command_class.requires_system_checks),
         problems=tuple(problems),
@@ -122,7 +122,7 @@ def _description(command_class: type[BaseCommand]) -> str:
     if type(said) is not str:
         with isolated(), suppress(Exception, SystemExit):
             said = said if isinstance(said, str | Promise) else command_class().help
-            return told(said or "").strip()
+            return text_of(said or "").strip()
         return ""
     return said.strip()
 
@@ -135,7 +135,7 @@ def _values(member: type) -> Mapping[str, Any]:
 
 
 def _problem(number: str, expected: str, got: object, hint: str) -> Problem:
-    return Problem(id=number, text=f"expected {expected}, got: {shown(got)}", hint=hint)
+    return Problem(id=number, text=f"expected {expected}, got: {repr_line(got)}", hint=hint)
 
 
 def _unknown(values: Mapping[str, Any]) -> list[Problem]:
@@ -182,7 +182,7 @@ def _timeout(values: Mapping[str, Any], internal: bool, problems: list[Problem])
         return UNSET
     value = values["timeout"]
     if isinstance(value, int | float) and not isinstance(value, bool):
-        hint = f"Write: timeout = timedelta(seconds={told(value)[:20].removesuffix('.0')})"
+        hint = f"Write: timeout = timedelta(seconds={text_of(value)[:20].removesuffix('.0')})"
         problems.append(_problem("E106", "a timedelta or None as timeout", value, hint))
     elif value is not None and not (isinstance(value, timedelta) and value > timedelta(0)):
         hint = "Write for example: timeout = timedelta(minutes=2)"

@@ -11,7 +11,8 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 
 from .definition import JobDefinition, Problem, define
-from .plain import plain, trouble
+from .object_text import error_line
+from .plain import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def _trace(error: BaseException) -> str:
     try:
         return plain("".join(traceback.format_exception(error, limit=-3)))
     except BaseException:  # its text, notes and causes are foreign code, too
-        return f"Traceback (most recent call last):\n{trouble(error)}"
+        return f"Traceback (most recent call last):\n{error_line(error)}"
 
 
 def chain_problems(found: Discovery) -> dict[str, tuple[Problem, ...]]:

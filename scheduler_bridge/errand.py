@@ -10,7 +10,6 @@ from typing import Final
 from django.db import DatabaseError, InterfaceError
 
 from . import changes, conf, connection, history, identity, registry
-from .execution.exit_code import described
 from .execution.origin import Origin
 from .execution.spawner import Spawner
 from .gate import Admitted, Held
@@ -18,6 +17,7 @@ from .heartbeat import Heartbeat
 from .history import Firing
 from .lease import Identity
 from .models import Cause, Job, Run
+from .object_text import error_text
 from .outage import is_outage
 from .run import Completion, Workplace
 from .run import perform as perform_firing
@@ -101,7 +101,7 @@ def _interrupted(run: Run | None, error: BaseException) -> None:
     """Record that the engine has broken a run off; the processes of the job ended with the pipe to them."""
     if run is None:
         return
-    reason = f"its worker was interrupted: {described(error)}"
+    reason = f"its worker was interrupted: {error_text(error)}"
     try:
         if history.break_off(run, reason, datetime.now(UTC)):
             changes.announce()

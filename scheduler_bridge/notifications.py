@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import conf, history
 from .models import Run, Status
-from .plain import named, told
+from .object_text import text_of, type_name
 
 logger = logging.getLogger("scheduler_bridge")
 
@@ -96,8 +96,8 @@ def _postpone(run: Run, now: datetime, error: Exception) -> None:
         run.pk,
         tries,
         "given up" if given_up else f"next try in {pause}",
-        named(error),
-        told(error),
+        type_name(error),
+        text_of(error),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError
 
-from .plain import named, one_line, told
+from .object_text import text_of, type_name
+from .plain import one_line
 
 # SQLSTATE: no connection, no such user or database now, transactions to repeat, too few resources, an operator, a disk.
 _CLASSES: Final = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
@@ -56,9 +57,9 @@ def described(error: BaseException) -> str:
 
 def parted(error: BaseException) -> tuple[str, str]:
     """Return what kind of error it is, and what it says."""
-    text = one_line(told(error), SAID)
+    text = one_line(text_of(error), SAID)
     if is_outage(error):
         return "the database does not answer", text
     if isinstance(error, DatabaseError):
-        return "the database refuses a statement", f"{named(error)}: {text}"
-    return named(error), text
+        return "the database refuses a statement", f"{type_name(error)}: {text}"
+    return type_name(error), text

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 
 from .isolation import isolated
-from .plain import told, trouble
+from .object_text import error_line, text_of
 
 
 class Verdict(Enum):
@@ -59,7 +59,7 @@ class OwnParser:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # foreign code, which may even try to leave the process
-                self._unmade = Reply(Verdict.FAILED, trouble(error))
+                self._unmade = Reply(Verdict.FAILED, error_line(error))
         self._asks = isolation.asked
         if self._unmade is not None and self._asks:
             self._unmade = Reply(Verdict.UNKNOWN, self._asks)
@@ -71,7 +71,7 @@ class OwnParser:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # the types and choices of its arguments are foreign code, too
-                reply = Reply(Verdict.FAILED, trouble(error))
+                reply = Reply(Verdict.FAILED, error_line(error))
         asked = self._asks or isolation.asked
         # What it would say with the rows it wanted nobody knows; what it takes without them is taken.
         return Reply(Verdict.UNKNOWN, asked) if asked and reply != TAKEN else reply
@@ -95,7 +95,7 @@ def _parse(parser: Any, words: tuple[str, ...]) -> Reply:
     try:
         parser.parse_args(list(words))
     except CommandError as error:
-        return Reply(Verdict.REFUSED, told(error))
+        return Reply(Verdict.REFUSED, text_of(error))
     except SystemExit as error:
         if not _is_the_parsers_own(error):
             raise

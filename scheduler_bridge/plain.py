@@ -2,35 +2,14 @@
 
 import re
 import unicodedata
-from contextlib import suppress
 from typing import Final
 
 # The sequences of ECMA-48: CSI, OSC with its text, and the short ones.
 ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 # Explicit directions of Unicode's bidirectional algorithm, by which a text can look like another.
 _DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
 # What is looked at of a text that ends as one line: cleaning may take most of it out.
 _LOOKED_AT: Final = 20  # times as much as is kept
-TOLD: Final = 64 * 1024  # characters
-
-
-def told(thing: object) -> str:
-    """Return the text of any object, however it is made; one that has none is told by its type.
-
-    Whatever it raises is its own fault, and stays with it.
-    """
-    for tell in (str, object.__repr__):
-        with suppress(BaseException):  # foreign code, which may even try to leave the process
-            return str.__getitem__(tell(thing), slice(TOLD))
-    return "<an object that cannot be told>"
-
-
-def named(thing: object) -> str:
-    """Return the name of the type of any object."""
-    name: str = type.__dict__["__name__"].__get__(type(thing))  # whatever a metaclass makes of it
-    return name
 
 
 def plain(text: str) -> str:
@@ -46,18 +25,6 @@ def one_line(text: str, limit: int) -> str:
     """Give the text as one plain line of at most so many characters."""
     text = text[: limit * _LOOKED_AT]
     return " ".join(plain(" ".join(text.split())).split())[:limit]
-
-
-def shown(value: object, limit: int = 500) -> str:
-    """Return what Python shows of any value, in a text of bounded length; one that cannot be shown, by its type."""
-    with suppress(BaseException):  # foreign code, which may even try to leave the process
-        return one_line(repr(value), limit)
-    return one_line(object.__repr__(value), limit)
-
-
-def trouble(error: BaseException, limit: int = 500) -> str:
-    """Return the type and the text of any error in one line."""
-    return one_line(f"{named(error)}: {told(error)}", limit)
 
 
 def _is_harmful(letter: str) -> bool:

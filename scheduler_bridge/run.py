@@ -22,8 +22,8 @@ from .gate import Admitted, Held, admit
 from .history import Firing, Queued
 from .live import unseen
 from .models import Run, Status
+from .object_text import text_of
 from .outage import described, is_outage, parted
-from .plain import told
 from .plan import JobPlan
 
 logger = logging.getLogger("scheduler_bridge")
@@ -154,8 +154,8 @@ def _said(answer: SkipRun) -> str:
     try:
         reason = answer.reason
     except BaseException:  # a class of the project's own
-        reason = told(answer)
-    return (told(reason) if reason is not None else "") or SAID_NO
+        reason = text_of(answer)
+    return (text_of(reason) if reason is not None else "") or SAID_NO
 
 
 def _log_dirt(name: str, warnings: tuple[str, ...]) -> None:
@@ -180,7 +180,7 @@ def _execute(admitted: Admitted, run: Run, place: Workplace) -> Outcome:
         if not place.enduring:
             raise
         logger.error("job %s run %s: %s", run.job.name, run.pk, described(error), exc_info=error)
-        return Outcome(status=Status.FAILED, exit_code=None, output="", reason=f"not seen to its end: {told(error)}")
+        return Outcome(status=Status.FAILED, exit_code=None, output="", reason=f"not seen to its end: {text_of(error)}")
     finally:
         place.entered(None, False)
 

@@ -27,8 +27,8 @@ from .history import Away, Firing, Queued
 from .lease import Identity
 from .live import LiveOutput
 from .models import Run
+from .object_text import text_of
 from .orders import Orders, Timetable
-from .plain import told as text_of
 from .renewal import Renewal
 from .reporter import Reporter
 from .scheduler import Scheduler

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .exceptions import ScheduleError
-from .said import said, shown
+from .object_text import repr_of, text_without_address
 
 # APScheduler turns a shorter interval into one second without a word (3.11, triggers/interval.py).
 SHORTEST_INTERVAL: Final = timedelta(seconds=1)
@@ -192,10 +192,10 @@ def _spoken(amounts: Sequence[int]) -> tuple[str, ...]:
 def _own_units() -> dict[str, timedelta]:
     """Give the units in the reader's language: what is said in it can be typed in it."""
     spans = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
-    said = ((_spoken([number] * 4), spans) for number in (1, 2))
+    text_without_address = ((_spoken([number] * 4), spans) for number in (1, 2))
     return {
         text.replace("%d", "").strip().lower(): span
-        for texts, spans in said
+        for texts, spans in text_without_address
         for text, span in zip(texts, spans, strict=True)
     }
 
@@ -208,7 +208,7 @@ def words(schedule: Schedule) -> str:
         case DailyTimes(times=times):
             return _("daily at %(times)s") % {"times": ", ".join(time_words(moment) for moment in times)}
         case Custom(trigger=trigger):
-            return said(trigger)
+            return text_without_address(trigger)
         case _:
             return _("by hand or after another job")
 
@@ -221,7 +221,7 @@ def fingerprint(schedule: Schedule, zone: tzinfo) -> str:
         case DailyTimes(times=times):
             value = {"times": [_stamp(moment) for moment in times], "zone": str(zone)}
         case Custom(trigger=trigger):
-            value = {"trigger": shown(trigger)}
+            value = {"trigger": repr_of(trigger)}
         case _:
             value = {}
     return json.dumps(value)

@@ -6,7 +6,8 @@ from django.core.management.base import CommandError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_bridge.execution.exit_code import described, exit_code
+from scheduler_bridge.execution.exit_code import exit_code
+from scheduler_bridge.object_text import error_text
 
 
 @pytest.mark.parametrize(
@@ -76,4 +77,4 @@ def test_any_error_is_an_outcome(base, text, attribute):
     code, said = exit_code(odd_error(base, text, attribute))
     assert -2 <= code <= 255
     assert type(said) is str
-    assert type(described(odd_error(base, text, attribute))) is str
+    assert type(error_text(odd_error(base, text, attribute))) is str

@@ -9,8 +9,8 @@ import scheduler_bridge
 PACKAGE = Path(scheduler_bridge.__file__).parent
 PLAN = (
     "exceptions",
-    "said",
     "plain",
+    "object_text",
     "outage",
     "storable",
     "accepted",

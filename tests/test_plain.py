@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_bridge.plain import TOLD, named, one_line, plain, told
+from scheduler_bridge.object_text import TEXT_LIMIT, text_of, type_name
+from scheduler_bridge.plain import one_line, plain
 
 
 def test_words_in_any_language_stay():
@@ -58,21 +59,21 @@ class Named(type):
         (None, "None"),
         (3, "3"),
         (Wild("wild"), "wild"),
-        ("x" * (TOLD + 1), "x" * TOLD),
+        ("x" * (TEXT_LIMIT + 1), "x" * TEXT_LIMIT),
     ],
 )
 def test_anything_is_told(thing, text):
-    assert told(thing) == text
-    assert type(told(thing)) is str
+    assert text_of(thing) == text
+    assert type(text_of(thing)) is str
 
 
 @pytest.mark.parametrize("thing", [Mute(), Wordless()])
 def test_what_has_no_words_is_told_by_its_type(thing):
-    assert type(thing).__name__ in told(thing)
+    assert type(thing).__name__ in text_of(thing)
 
 
 def test_the_name_of_a_type_is_its_own_whatever_its_metaclass_says():
-    assert named(Named("Odd", (), {})()) == "Odd"
+    assert type_name(Named("Odd", (), {})()) == "Odd"
 
 
 def test_a_text_of_any_size_is_cleaned_at_once():

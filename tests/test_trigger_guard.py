@@ -70,7 +70,7 @@ BROKEN = {
     "raises": (raises(KeyError("rota")), "got KeyError: 'rota'"),
     "ends the process": (raises(SystemExit(3)), "got SystemExit: 3"),
     "interrupts": (raises(KeyboardInterrupt()), "got KeyboardInterrupt"),
-    "raises what cannot be told": (raises(Untold()), "got Untold: <tests.test_trigger_guard.Untold>"),
+    "raises what cannot be told": (raises(Untold()), "got Untold: <tests.test_trigger_guard.Untold object>"),
     "calls itself": (lambda previous, now: BROKEN["calls itself"][0](previous, now), "got RecursionError"),
     "has no time zone": (lambda previous, now: datetime(2030, 1, 1), "got datetime.datetime(2030, 1, 1, 0, 0)"),
     "says a word": (lambda previous, now: "tomorrow", "got str: 'tomorrow'"),

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final, TextIO
 
-from .exit_code import described
+from ..object_text import error_text
 from .output import Capture
 
 logger = logging.getLogger("scheduler_bridge")
@@ -160,7 +160,7 @@ def _handle(handle: Callable[[logging.LogRecord], None], record: logging.LogReco
         handle(record)
     except Exception as error:
         with suppress(Exception):
-            sys.stderr.write(f"{record.getMessage()} (a logging handler failed: {described(error)})\n")
+            sys.stderr.write(f"{record.getMessage()} (a logging handler failed: {error_text(error)})\n")
 
 
 @contextmanager

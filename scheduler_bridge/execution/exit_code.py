@@ -5,7 +5,7 @@ import traceback
 
 from django.core.management.base import CommandError
 
-from ..plain import named, told
+from ..object_text import error_text, text_of, type_name
 
 INTERRUPTED = -2  # as a process that SIGINT ended
 _C_LONG = 2**63  # a larger number is none to the system, which takes -1 instead
@@ -20,13 +20,7 @@ def exit_code(error: BaseException | None) -> tuple[int, str]:
     try:
         return _rule(error)
     except BaseException:  # its attributes are foreign code, too
-        return 1, f"{described(error)}\n"
-
-
-def described(error: object) -> str:
-    """Return the type and the text of an error in one sentence, as a traceback ends."""
-    text = told(error)
-    return f"{named(error)}: {text}" if text else named(error)
+        return 1, f"{error_text(error)}\n"
 
 
 def _rule(error: BaseException | None) -> tuple[int, str]:
@@ -37,7 +31,7 @@ def _rule(error: BaseException | None) -> tuple[int, str]:
             return _left(error.code)
         case CommandError():
             code, text = _left(error.returncode)
-            return code, f"{named(error)}: {told(error)}\n{text}"
+            return code, f"{type_name(error)}: {text_of(error)}\n{text}"
         case KeyboardInterrupt():
             return INTERRUPTED, _traceback(error)
         case _:
@@ -49,7 +43,7 @@ def _left(code: object) -> tuple[int, str]:
     if code is None:
         return 0, ""
     if not isinstance(code, int):
-        return 1, f"{told(code)}\n"
+        return 1, f"{text_of(code)}\n"
     number = int.__index__(code)
     return (number if -_C_LONG <= number < _C_LONG else -1) & 0xFF, ""
 
@@ -58,7 +52,7 @@ def _traceback(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(error))
     except BaseException:  # such as a cause that is no error, or too deep a recursion
-        return f"{described(error)}\n"
+        return f"{error_text(error)}\n"
 
 
 def signal_name(number: int) -> str:

@@ -7,10 +7,10 @@ from django.core.management import load_command_class
 from django.core.management.base import BaseCommand, CommandError
 
 from ..models import Status
+from ..object_text import error_text, text_of
 from ..parsing import takes_nothing
-from ..plain import told
 from . import console
-from .exit_code import described, exit_code
+from .exit_code import exit_code
 from .outcome import Outcome
 from .output import Capture
 
@@ -58,9 +58,9 @@ def _outcome(error: BaseException | None, capture: Capture) -> Outcome:
 def _reason(error: BaseException | None, code: int) -> str:
     try:
         if isinstance(error, SystemExit):
-            return f"exit code {code}" if isinstance(error.code, int) else told(error.code)
+            return f"exit code {code}" if isinstance(error.code, int) else text_of(error.code)
         if isinstance(error, CommandError):
-            return told(error)
+            return text_of(error)
     except BaseException:  # its attributes are foreign code, too
-        return described(error)
-    return described(error)
+        return error_text(error)
+    return error_text(error)

@@ -21,7 +21,7 @@ from django.db import connections
 from django.utils import timezone, translation
 
 from ..connection import pool_threads
-from .exit_code import described
+from ..object_text import error_text
 from .session import Sessions
 
 logger = logging.getLogger("scheduler_bridge")
@@ -241,7 +241,7 @@ def _watched() -> Sessions:
     try:
         return Sessions.watched()
     except BaseException as error:  # drivers, and what a job made of them
-        logger.error("the database connections cannot be watched: %s", described(error), exc_info=error)
+        logger.error("the database connections cannot be watched: %s", error_text(error), exc_info=error)
         return Sessions(frozenset())
 
 
@@ -251,7 +251,7 @@ def _heal(sessions: Sessions) -> list[str]:
     except BaseException as error:  # drivers, and what a job made of them
         for alias in [connection.alias for connection in connections.all(initialized_only=True)]:
             del connections[alias]  # the next one begins anew
-        return [f"the database connections were left in disorder and are replaced: {described(error)}"]
+        return [f"the database connections were left in disorder and are replaced: {error_text(error)}"]
 
 
 def _left(before: frozenset[int | None]) -> list[str]:
@@ -276,7 +276,7 @@ def _put_back(item: Item, before: Any) -> list[str]:
     try:
         item.put_back(before)
     except BaseException as error:
-        return [f"{item.name} was changed and cannot be put back: {described(error)}"]
+        return [f"{item.name} was changed and cannot be put back: {error_text(error)}"]
     return [f"{item.name} was changed and is put back"]
 
 

@@ -8,7 +8,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from ..exceptions import TriggerError
-from ..said import shown
+from ..object_text import repr_of
 from . import clock
 from .daily import Daily
 from .fields import fields, texts_of
@@ -85,7 +85,7 @@ class ExactInterval(Strict, IntervalTrigger):
     def _following(self, after: datetime) -> datetime | None:
         every: timedelta = self.interval
         if every < SHORTEST_STEP:
-            raise TriggerError(f"expected an interval of 10 milliseconds or more, got {shown(every)}")
+            raise TriggerError(f"expected an interval of 10 milliseconds or more, got {repr_of(every)}")
         start = moment_of(self.start_date, self.name)
         found = start if after < start else after - (after - start) % every + every
         return None if self.end_date is not None and found > self.end_date else found

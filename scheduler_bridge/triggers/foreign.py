@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ..exceptions import TriggerError
-from ..said import kind, said
+from ..object_text import qualified_type_name, text_without_address
 from .guard import Given, answer
 from .strict import SHORTEST_STEP, TICK, Strict, moment_of
 
@@ -33,7 +33,7 @@ class Foreign(Strict):
     @property
     def name(self) -> str:
         """What errors call it."""
-        return kind(self.given)
+        return qualified_type_name(self.given)
 
     def _following(self, after: datetime) -> datetime | None:
         found = self._answer(None, after)
@@ -71,7 +71,7 @@ class Foreign(Strict):
         return Foreign(given, self.original)
 
     def __str__(self) -> str:
-        return said(self.given)
+        return text_without_address(self.given)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"

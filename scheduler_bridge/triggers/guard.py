@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol, TypeVar
 from django.db import connections
 
 from ..exceptions import TriggerError
-from ..said import cause, kind
+from ..object_text import error_line, qualified_type_name
 
 ANSWER_WITHIN: Final = 2.0  # seconds in which a trigger must have answered one ask
 ALL_WITHIN: Final = 10.0  # seconds in which it must have answered all that one call asks
@@ -147,7 +147,7 @@ def answer(given: Given, original: Given, previous: datetime | None, now: dateti
     except BaseException as error:
         if asker is None and isinstance(error, KeyboardInterrupt):
             raise
-        raise TriggerError(f"expected a fire time of {kind(given)}, got {cause(error)}") from error
+        raise TriggerError(f"expected a fire time of {qualified_type_name(given)}, got {error_line(error)}") from error
 
 
 def bounded(call: Callable[[], T], within: float = ANSWER_WITHIN) -> T:
@@ -199,7 +199,9 @@ def _overrun(task: _Task, asker: _Asker, within: float, waited: _Waited) -> Trig
     if given is None:  # a search of ours, through thousands of steps
         return TriggerError(f"expected fire times within {within:.0f} seconds, got no answer")
     if waited is _Waited.ALL:
-        return TriggerError(f"expected all fire times of {kind(given)} within {within:.0f} seconds, got some of them")
+        return TriggerError(
+            f"expected all fire times of {qualified_type_name(given)} within {within:.0f} seconds, got some of them"
+        )
     with _room.lock:
         _room.unanswered[id(given)] = _Unanswered(given, asker, monotonic())
     return TriggerError(_no_answer(given), stalled=True)
@@ -217,7 +219,7 @@ def _refuse(given: Given) -> None:
 
 
 def _no_answer(given: Given) -> str:
-    return f"expected an answer of {kind(given)} within {ANSWER_WITHIN:.0f} seconds, got none"
+    return f"expected an answer of {qualified_type_name(given)} within {ANSWER_WITHIN:.0f} seconds, got none"
 
 
 def _asker() -> _Asker:

@@ -10,7 +10,7 @@ from apscheduler.triggers.combining import BaseCombiningTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from .. import schedules
-from ..said import kind, shown
+from ..object_text import qualified_type_name, repr_of
 from ..schedules import Custom, Schedule
 from .calendar_interval import floats, unanchored
 
@@ -36,7 +36,7 @@ def _guarded(trigger: Any) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException:
-        return kind(trigger)
+        return qualified_type_name(trigger)
 
 
 def _stamp(trigger: Any) -> str:
@@ -48,10 +48,10 @@ def _stamp(trigger: Any) -> str:
         end = f", {trigger.end_date}" if trigger.end_date else ""
         return f"{name}({trigger.interval}{end}{_random(trigger)})"
     if isinstance(trigger, CalendarIntervalTrigger):
-        return f"{unanchored(trigger) if floats(trigger) else shown(trigger)}{_random(trigger)}"
+        return f"{unanchored(trigger) if floats(trigger) else repr_of(trigger)}{_random(trigger)}"
     if getattr(type(trigger), "__repr__", None) is not object.__repr__:
-        return shown(trigger)
-    return f"{kind(trigger)}({_value(_state(trigger))})"
+        return repr_of(trigger)
+    return f"{qualified_type_name(trigger)}({_value(_state(trigger))})"
 
 
 def _random(trigger: Any) -> str:
@@ -81,4 +81,4 @@ def _value(value: Any) -> str:
         return f"{{{', '.join(sorted(_value(item) for item in value))}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value(item) for item in value)}]"
-    return _guarded(value) if callable(getattr(type(value), "get_next_fire_time", None)) else shown(value)
+    return _guarded(value) if callable(getattr(type(value), "get_next_fire_time", None)) else repr_of(value)

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 from apscheduler.triggers.base import BaseTrigger
 
 from ..exceptions import TriggerError
-from ..said import cause, kind, shown
+from ..object_text import error_line, qualified_type_name, repr_of
 from .guard import bounded
 
 TICK: Final = timedelta(microseconds=1)
@@ -69,7 +69,7 @@ class Strict(BaseTrigger):
             return found
         # One drawn towards the past would be asked for its own fire time again and again.
         if not isinstance(jitter, int | float) or not 0 < jitter < float("inf"):
-            raise TriggerError(f"expected seconds from zero on as jitter of {self.name}, got {shown(jitter)}")
+            raise TriggerError(f"expected seconds from zero on as jitter of {self.name}, got {repr_of(jitter)}")
         try:
             drawn: datetime = self._apply_jitter(found, jitter, after)
         except OverflowError:
@@ -90,7 +90,7 @@ class Strict(BaseTrigger):
         except OverflowError:  # beyond the last year of the calendar
             return None
         except Exception as error:
-            raise TriggerError(f"expected a fire time of {self.name}, got {cause(error)}") from error
+            raise TriggerError(f"expected a fire time of {self.name}, got {error_line(error)}") from error
         if found <= after:
             raise TriggerError(f"expected a fire time of {self.name} later than {after}, got {found}")
         return found
@@ -108,9 +108,9 @@ def moment_of(value: Any, name: str) -> datetime:
         TriggerError: it is none, or has no time zone.
     """
     if not isinstance(value, datetime):
-        raise TriggerError(f"expected a datetime of {name}, got {kind(value)}: {shown(value)[:200]}")
+        raise TriggerError(f"expected a datetime of {name}, got {qualified_type_name(value)}: {repr_of(value)[:200]}")
     if value.tzinfo is None or value.utcoffset() is None:
-        raise TriggerError(f"expected a datetime with a time zone of {name}, got {shown(value)[:200]}")
+        raise TriggerError(f"expected a datetime with a time zone of {name}, got {repr_of(value)[:200]}")
     found = value.astimezone(UTC)
     if type(found) is datetime:
         return found
