@@ -2,11 +2,13 @@
 
 import logging
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
 from ..models import Cause, Job, Run, Status
 from . import failing
+from .mending import insisted
 from .rows import report_columns, runs, using
 
 logger = logging.getLogger("scheduler_bridge")
@@ -15,7 +17,7 @@ logger = logging.getLogger("scheduler_bridge")
 def report_broken(now: datetime) -> tuple[Run, ...]:
     """Record a failed run for each job whose trigger broke and of which that was not reported yet; they owe a mail."""
     jobs = Job.objects.using(using()).filter(removed_at=None, broken="").exclude(trigger_error="")
-    found = (_report(row, now) for row in jobs.only("name", "trigger_error"))
+    found = (insisted(partial(_report, row, now), [row.name]) for row in jobs.only("name", "trigger_error"))
     return tuple(run for run in found if run is not None)
 
 
