@@ -140,7 +140,8 @@ def test_a_thread_that_cannot_go_on_says_so(monkeypatch):
     thread = LiveOutput(failures.append)
     monkeypatch.setattr(thread, "_follow", fail)
     thread._wanted.set()
-    thread.run()
+    thread.start()  # what it does to its connection stays with it
+    thread.join(10)
     assert [type(error) for error in failures] == [ZeroDivisionError]
 
 

@@ -61,5 +61,6 @@ def test_an_error_that_no_outage_explains_is_handed_on(monkeypatch):
     monkeypatch.setattr(notifications, "send_due", fail)
     reporter = Reporter(told.append)
     reporter.look()
-    reporter.run()
+    reporter.start()
+    reporter.join(10)
     assert [type(error) for error in told] == [ZeroDivisionError]

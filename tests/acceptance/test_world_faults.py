@@ -10,6 +10,7 @@ import pytest
 from tests.chaos.mail import HANGING
 from tests.chaos.plan import Specimen
 from tests.chaos.world import settled
+from tests.settings import ENGINE
 
 from .audit import audit
 from .stage import staged
@@ -17,7 +18,7 @@ from .stage import staged
 pytestmark = pytest.mark.timeout(600)
 HOUR = 3600.0
 NOTICED = 30.0  # seconds within which a step of the clock is noticed
-MANY = 10_000
+MANY = 2_000 if ENGINE == "sqlite" else 10_000  # so many take minutes: servers see them, and the quick call does not
 GROWTH = 32 * 1024**2  # bytes
 
 
@@ -105,7 +106,7 @@ def times(stage, word: str, job: str) -> int:
 
 
 @pytest.mark.timeout(1200)  # a busy machine needs some minutes for so many, and for the audit of them
-def test_ten_thousand_queued_runs_are_run_in_turn_and_leave_no_memory_behind(tmp_path_factory):
+def test_thousands_of_queued_runs_are_run_in_turn_and_leave_no_memory_behind(tmp_path_factory):
     jobs = (
         Specimen(command="inside", internal=True, every=3),
         Specimen(command="often", internal=True),
