@@ -67,7 +67,7 @@ def demo_distributed(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on SQLite against the built wheel."""
     install(session, "test")
-    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs)
+    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, "-n", "8", *session.posargs)
 
 
 @nox.session
