@@ -33,6 +33,8 @@ ENGINES = (
     "tests/acceptance/test_engine_faults.py",
     "tests/acceptance/test_distributed_example.py",
 )
+# All but what has a session of its own.
+MOST = ("-m", "not browser and not exec")
 QUICK = ("-m", "not browser", "--ignore=tests/acceptance", "--ignore=tests/browser")
 # What a driver does in real runners: jobs of both kinds, and the end of a connection.
 SOME_RUNNERS = "psycopg2 or test_runner_process or test_live_output or at_any_step or outage_in_the_middle"
@@ -65,9 +67,16 @@ def demo_distributed(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests on SQLite against the built wheel."""
+    """Run the tests on SQLite against the built wheel."""
     install(session, "test")
-    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, "-n", "8", *session.posargs)
+    run_tests(session, *MOST, *SIDE_BY_SIDE, *session.posargs)
+
+
+@nox.session(name="exec")
+def exec_(session: nox.Session) -> None:
+    """Run the tests that start each job as a new program, on SQLite."""
+    install(session, "test")
+    run_tests(session, "-m", "exec", "tests/acceptance", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
@@ -80,7 +89,7 @@ def postgres(session: nox.Session) -> None:
     if os.geteuid() == 0 and not shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin"):
         apt_install(session, "pgbouncer", success_codes=(0, 100))  # its tests are skipped where there is none
     install(session, "test", "postgres")
-    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs, engine="postgres")
+    run_tests(session, *MOST, *SIDE_BY_SIDE, *session.posargs, engine="postgres")
     run_tests(session, *QUICK, *TWO_FILES, engine="postgres", site="odd")
 
 
@@ -101,7 +110,7 @@ def mariadb(session: nox.Session) -> None:
     if not (shutil.which("mysql_config") or shutil.which("mariadb_config")):
         apt_install(session, "default-libmysqlclient-dev", "build-essential", "pkg-config")
     install(session, "test", "mariadb")
-    run_tests(session, "-m", "not browser", *SIDE_BY_SIDE, *session.posargs, engine="mariadb")
+    run_tests(session, *MOST, *SIDE_BY_SIDE, *session.posargs, engine="mariadb")
 
 
 @nox.session

@@ -24,7 +24,7 @@ LONGEST = (
     "may_lock_the_file_for_a_minute",
     "away_for_a_minute",
     "test_job_faults",
-    "ten_thousand",
+    "thousands_of_queued_runs",
     "past_its_lease",
     "test_failover",
     "test_database_faults",
@@ -51,6 +51,13 @@ hypothesis_settings.register_profile(
     "patient", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("patient")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that start each job as a new program, so that they can be run apart from the others."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None and "exec" in [value for value in callspec.params.values() if isinstance(value, str)]:
+        item.add_marker("exec")
 
 
 @pytest.hookimpl(trylast=True)
