@@ -1,17 +1,15 @@
 """What a migrate means: rows that follow the code, and runners that notice that they run older code."""
 
 import hashlib
-import sys
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from . import conf, registry
-from .discovery import discover
+from .discovery import discover, module_source
 from .models import Deployment, Hold, Job, Run, Runner, Standby
 
 MODELS = (Job, Run, Runner, Hold, Standby, Deployment, DjangoJob, DjangoJobExecution)
@@ -73,19 +71,9 @@ def code_fingerprint() -> str:
     """Give a digest of what this process runs: the sources of all jobs, and the migrations on disk."""
     digest = hashlib.sha256()
     for name, definition in sorted(discover().definitions.items()):
-        digest.update(f"{name}\n{_source(definition.module)}\n".encode(errors="backslashreplace"))
+        digest.update(f"{name}\n{module_source(definition.module)}\n".encode(errors="backslashreplace"))
     for name in sorted(discover().broken):
         digest.update(f"{name} broken\n".encode())
     for key in sorted(MigrationLoader(None).disk_migrations or ()):
         digest.update(f"{key}\n".encode())
     return digest.hexdigest()
-
-
-def _source(module: str) -> str:
-    path = getattr(sys.modules.get(module), "__file__", None)
-    if path is None:
-        return ""
-    try:
-        return Path(path).read_text(errors="backslashreplace")
-    except OSError:
-        return ""

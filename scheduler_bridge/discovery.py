@@ -1,10 +1,12 @@
 """Walks the commands of the project; one broken command never hides the rest."""
 
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
+from pathlib import Path
 from types import MappingProxyType
 
 from django.core.management import get_commands, load_command_class
@@ -151,3 +153,14 @@ def _loop(name: str, following: Mapping[str, Sequence[str]]) -> list[str]:
                 seen.add(next_)
                 paths.append([*path, next_])
     return []
+
+
+def module_source(module: str) -> str:
+    """Return the source of a loaded module as its file holds it now; empty where it has none that can be read."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    if path is None:
+        return ""
+    try:
+        return Path(path).read_text(errors="backslashreplace")
+    except OSError:
+        return ""

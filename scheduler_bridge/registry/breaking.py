@@ -1,14 +1,13 @@
 """A job whose trigger cannot be asked for fire times: what its row knows of that, and what it owes all the same."""
 
 import hashlib
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from .. import conf, ledger, plain
+from ..discovery import module_source
 from ..exceptions import TriggerError
 from ..models import Job
 from ..plan import JobPlan
@@ -18,6 +17,9 @@ TEXT_LIMIT: Final = 500  # characters of the column
 DEPTH: Final = 8  # triggers inside of triggers that are looked at
 # What is written when a trigger breaks, and when it answers again.
 COLUMNS: Final = ("trigger_error", "set_aside", "schedule_key", "owed_since", "owed_before", "next_run_at")
+
+# As this process saw it first: it has loaded that, whatever is deployed since.
+_source = cache(module_source)
 
 
 def is_known(row: Job, plan: JobPlan) -> bool:
@@ -85,15 +87,3 @@ def _modules(trigger: Any, depth: int) -> Iterator[str]:
         members = ()
     for member in members if depth and isinstance(members, list | tuple) else ():
         yield from _modules(member, depth - 1)
-
-
-@cache
-def _source(module: str) -> str:
-    """Return the source of a module as this process saw it first: it has loaded that, whatever is deployed since."""
-    path = getattr(sys.modules.get(module), "__file__", None)
-    if path is None:
-        return ""
-    try:
-        return Path(path).read_text(errors="backslashreplace")
-    except OSError:
-        return ""
