@@ -5,6 +5,7 @@ been changed. What follows the real clock fires whenever the clock shows the tim
 where it is left out.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -27,16 +28,16 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _ZERO: Final = timedelta(0)
 
 
-class Pattern:
+class Pattern(ABC):
     """Wall times as if no zone existed."""
 
+    @abstractmethod
     def day_from(self, day: date) -> date | None:
         """Return the first day from this one on that has wall times."""
-        raise NotImplementedError
 
+    @abstractmethod
     def time_from(self, moment: time) -> time | None:
         """Return the first time of such a day from this one on."""
-        raise NotImplementedError
 
     def search(self, wall: datetime) -> datetime | None:
         """Return the first wall time from this one on."""

@@ -1,5 +1,6 @@
 """What every trigger here keeps, whoever made it: the next fire time is in UTC and later than the moment asked."""
 
+from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, Self
@@ -20,9 +21,9 @@ class Strict(BaseTrigger):
 
     __slots__ = ()
 
+    @abstractmethod
     def _following(self, after: datetime) -> datetime | None:
         """Return the first fire time later than this moment, without a random part."""
-        raise NotImplementedError
 
     def weight(self, fire_time: datetime) -> int:
         """Return how many listed times fall on this fire time."""
