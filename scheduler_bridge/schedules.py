@@ -192,10 +192,10 @@ def _spoken(amounts: Sequence[int]) -> tuple[str, ...]:
 def _own_units() -> dict[str, timedelta]:
     """Give the units in the reader's language: what is said in it can be typed in it."""
     spans = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
-    text_without_address = ((_spoken([number] * 4), spans) for number in (1, 2))
+    said = ((_spoken([number] * 4), spans) for number in (1, 2))
     return {
         text.replace("%d", "").strip().lower(): span
-        for texts, spans in text_without_address
+        for texts, spans in said
         for text, span in zip(texts, spans, strict=True)
     }
 

@@ -127,8 +127,8 @@ def _queue(job: Job) -> list[str]:
 
 def _notes(line: Line) -> list[str]:
     job, found = line.job, []
-    if broken := job.broken.strip():
-        found.append(broken.splitlines()[-1])
+    if job.broken_line:
+        found.append(job.broken_line)
     if job.failing_since is not None:
         found.append(_("failing since %(moment)s") % {"moment": presentation.near(job.failing_since, line.now)})
     if not job.enabled and job.disabled_until is not None:

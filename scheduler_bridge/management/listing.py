@@ -85,7 +85,7 @@ def _entry(row: Job) -> Entry:
         last_status=str(last.status) if last else None,
         last_reason=last.reason if last else None,
         broken=bool(row.broken),
-        broken_reason=row.broken.strip().splitlines()[-1] if row.broken.strip() else "",
+        broken_reason=row.broken_line,
         queue=plan.queue.value,
         queue_source=plan.queue.source.value,
     )

@@ -92,3 +92,9 @@ class Job(models.Model):
             fields = (field.name for field in self._meta.concrete_fields if not field.primary_key)
             update_fields = [name for name in fields if name not in self.RUNNERS_OWN]
         super().save(*args, update_fields=update_fields, **options)
+
+    @property
+    def broken_line(self) -> str:
+        """Why it is broken, in one line: the last one of a traceback; empty where it is not."""
+        lines = self.broken.strip().splitlines()
+        return lines[-1] if lines else ""
